@@ -1,0 +1,115 @@
+using System.Collections.Immutable;
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ScoringService.Merging.Recipes;
+
+/// <summary>Everything that decides what a merge produces; stored with the bundle it made.</summary>
+public sealed record MergeRecipe
+{
+    /// <summary>Items to merge; <c>["*"]</c> takes every item that has a model.</summary>
+    public ImmutableArray<string> ItemIds { get; init; } = ["*"];
+
+    /// <summary>How items are put into groups.</summary>
+    public GroupingRecipe Grouping { get; init; } = new();
+
+    /// <summary>How the encoders of one group become one: an object with <c>name</c> and the method's own parameters.</summary>
+    public JsonElement Method { get; init; } = JsonSerializer.SerializeToElement(new { name = "simple-average" });
+
+    /// <summary>What happens to the heads.</summary>
+    public HeadRecipe Heads { get; init; } = new();
+
+    /// <summary>How far a merged item may fall behind its own model.</summary>
+    public FloorRecipe Floor { get; init; } = new();
+
+    /// <summary>Number format of the served encoders; only <c>fp32</c> so far.</summary>
+    public string Precision { get; init; } = "fp32";
+
+    /// <summary>Whether the bundle becomes active as soon as it is published.</summary>
+    public bool Activate { get; init; }
+}
+
+/// <summary>How a merge plan is found.</summary>
+public enum GroupingStrategy
+{
+    /// <summary>Average linkage on the Gromov-Wasserstein distances of the item models' features (GW-SMM §3).</summary>
+    [JsonStringEnumMemberName("gromov-wasserstein")] GromovWasserstein,
+
+    /// <summary>The groups are given.</summary>
+    [JsonStringEnumMemberName("manual")] Manual,
+
+    /// <summary>All items in one group.</summary>
+    [JsonStringEnumMemberName("one")] One,
+
+    /// <summary>Every item keeps its own encoder.</summary>
+    [JsonStringEnumMemberName("none")] None,
+}
+
+/// <summary>How items are put into groups.</summary>
+public sealed record GroupingRecipe
+{
+    /// <summary>Where the groups come from.</summary>
+    public GroupingStrategy Strategy { get; init; } = GroupingStrategy.GromovWasserstein;
+
+    /// <summary>A number of groups (gromov-wasserstein), or the groups themselves (manual).</summary>
+    public JsonElement? Groups { get; init; }
+
+    /// <summary>Linkage of the clustering; only <c>average</c>, as in GW-SMM.</summary>
+    public string Linkage { get; init; } = "average";
+
+    /// <summary>Largest group that may form; null for no limit. Items per group, at least 1.</summary>
+    [Range(1, 10_000)] public int? MaxGroupSize { get; init; }
+
+    /// <summary>Which features are compared.</summary>
+    public FeatureRecipe Features { get; init; } = new();
+}
+
+/// <summary>Which features of an item model form its point cloud (GW-SMM §3; algorithm brief §1.2).</summary>
+public sealed record FeatureRecipe
+{
+    /// <summary>Index into the hidden states, negative from the end: −1 is the last layer's output, −3 the paper's choice.</summary>
+    public int Layer { get; init; } = -3;
+
+    /// <summary><c>cls</c> or <c>mean</c>.</summary>
+    public string Pooling { get; init; } = "cls";
+
+    /// <summary>Responses per item, drawn from its training split. Default 256.</summary>
+    [Range(2, 4096)] public int Samples { get; init; } = 256;
+
+    /// <summary>Seed of the draw.</summary>
+    public int Seed { get; init; }
+}
+
+/// <summary>What happens to the heads after a merge.</summary>
+public sealed record HeadRecipe
+{
+    /// <summary>Fit every head again, to convergence, on the merged encoder's pooled features. Default true.</summary>
+    public bool Retune { get; init; } = true;
+}
+
+/// <summary>What happens to an item that falls below the floor.</summary>
+public enum FloorBreach
+{
+    /// <summary>The item keeps its own encoder.</summary>
+    [JsonStringEnumMemberName("unmerge")] Unmerge,
+
+    /// <summary>The job fails and publishes nothing.</summary>
+    [JsonStringEnumMemberName("fail")] Fail,
+
+    /// <summary>The item stays merged; the report shows the breach.</summary>
+    [JsonStringEnumMemberName("keep")] Keep,
+}
+
+/// <summary>How far a merged item may fall behind its own model on validation responses.</summary>
+public sealed record FloorRecipe
+{
+    /// <summary><c>qwk</c>, <c>accuracy</c> or <c>macro-f1</c>. Default <c>qwk</c>.</summary>
+    public string Metric { get; init; } = "qwk";
+
+    /// <summary>Largest drop allowed, in units of the metric. Null: no floor.</summary>
+    [Range(0.0, 1.0)] public double? MaxDrop { get; init; }
+
+    /// <summary>What happens to an item that falls below.</summary>
+    public FloorBreach OnBreach { get; init; } = FloorBreach.Keep;
+}
