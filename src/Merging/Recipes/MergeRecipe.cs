@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ScoringService.Inference.Encoders;
 
 namespace ScoringService.Merging.Recipes;
 
@@ -71,8 +72,8 @@ public sealed record FeatureRecipe
     /// <summary>Index into the hidden states, negative from the end: −1 is the last layer's output, −3 the paper's choice.</summary>
     public int Layer { get; init; } = -3;
 
-    /// <summary><c>cls</c> or <c>mean</c>.</summary>
-    public string Pooling { get; init; } = "cls";
+    /// <summary>The first token's state (<c>cls</c>, the paper's choice) or the mean over all tokens (<c>mean</c>).</summary>
+    public Pooling Pooling { get; init; } = Pooling.Cls;
 
     /// <summary>Responses per item, drawn from its training split. Default 256.</summary>
     [Range(2, 4096)] public int Samples { get; init; } = 256;

@@ -1,0 +1,26 @@
+using System.Collections.Immutable;
+using ScoringService.Inference.Tokenization;
+using ScoringService.Merging.Data;
+
+namespace ScoringService.Merging.Features;
+
+/// <summary>An item's responses as token ids, split by split, so that every encoder reads the same tokens.</summary>
+/// <param name="Data">The item and its labelled responses.</param>
+/// <param name="Train">Token ids of the training responses, in their order.</param>
+/// <param name="Validation">Token ids of the validation responses.</param>
+/// <param name="Test">Token ids of the test responses.</param>
+public sealed record TokenizedItem(ItemData Data, int[][] Train, int[][] Validation, int[][] Test)
+{
+    /// <summary>The item's name.</summary>
+    public string Id => Data.Item.Id;
+
+    /// <summary>Tokenizes all responses of an item.</summary>
+    /// <param name="data">The item and its responses.</param>
+    /// <param name="tokenizer">Tokenizer of the base model.</param>
+    /// <param name="maxTokens">Longest sequence kept, special tokens included.</param>
+    public static TokenizedItem From(ItemData data, BertTokenizer tokenizer, int maxTokens)
+    {
+        int[][] Encode(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(r => tokenizer.Encode(r.Text, maxTokens))];
+        return new(data, Encode(data.Train), Encode(data.Validation), Encode(data.Test));
+    }
+}
