@@ -1,0 +1,73 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ScoringService.Inference.Checkpoints;
+
+/// <summary>
+/// Writes a safetensors file of fp32 tensors, one tensor at a time and in any order, so that a whole model never has to be in memory.
+/// The same tensors make the same bytes, whatever the order; the data begin at a multiple of 64 bytes.
+/// </summary>
+/// <remarks>Safe for concurrent writers of different tensors. Not atomic and not flushed: write into an <see cref="AtomicDirectory"/>.</remarks>
+public sealed class SafetensorsWriter : IDisposable
+{
+    readonly string path;
+    readonly SafeFileHandle file;
+    readonly HashSet<string> missing;
+
+    /// <summary>Creates the file and writes its header.</summary>
+    /// <param name="path">Where to; must not exist.</param>
+    /// <param name="shapes">Every tensor the file will have.</param>
+    /// <param name="metadata">Free text by key (<c>__metadata__</c>); null for none.</param>
+    public SafetensorsWriter(
+        string path, IEnumerable<KeyValuePair<string, ImmutableArray<int>>> shapes, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        (var header, Entries) = SafetensorsHeader.Create(path, shapes, metadata ?? ImmutableDictionary<string, string>.Empty);
+        missing = [.. Entries.Keys];
+        this.path = path;
+        file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, preallocationSize: header.Length + Entries.Values.Sum(e => (long)e.Bytes));
+        RandomAccess.Write(file, header, 0);
+    }
+
+    /// <summary>Where each tensor lies in the file.</summary>
+    public IReadOnlyDictionary<string, SafetensorsEntry> Entries { get; }
+
+    /// <summary>Writes tensors that are all in memory.</summary>
+    /// <param name="path">Where to; must not exist.</param>
+    /// <param name="tensors">The tensors by name.</param>
+    /// <param name="metadata">Free text by key (<c>__metadata__</c>); null for none.</param>
+    /// <exception cref="InvalidCheckpointException">A value is NaN or infinite.</exception>
+    public static void Write(string path, IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        using var writer = new SafetensorsWriter(path, tensors.Select(t => KeyValuePair.Create(t.Key, t.Value.Shape)), metadata);
+        foreach (var (name, tensor) in tensors) writer.Write(name, tensor.Values);
+        writer.Complete();
+    }
+
+    /// <summary>Writes one tensor; each exactly once.</summary>
+    /// <param name="name">One of the names given at the start.</param>
+    /// <param name="values">As many values as its shape asks for, row-major.</param>
+    /// <exception cref="InvalidCheckpointException">A value is NaN or infinite.</exception>
+    public void Write(string name, ReadOnlySpan<float> values)
+    {
+        var entry = Entries[name];
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, entry.Length, nameof(values));
+        SafetensorsFile.RefuseNonFinite(path, name, values);
+        lock (missing)
+        {
+            if (!missing.Remove(name)) throw new InvalidOperationException($"Tensor '{name}' of {path} is written already.");
+        }
+        RandomAccess.Write(file, MemoryMarshal.AsBytes(values), entry.Offset);
+    }
+
+    /// <summary>Closes the file after its last tensor.</summary>
+    /// <exception cref="InvalidOperationException">A tensor was never written.</exception>
+    public void Complete()
+    {
+        if (missing.Count > 0) throw new InvalidOperationException($"{path} lacks {missing.Count} tensors, among them '{missing.Min()}'.");
+        Dispose();
+    }
+
+    /// <summary>Closes the file. Without <see cref="Complete"/> it is not a valid one.</summary>
+    public void Dispose() => file.Dispose();
+}
