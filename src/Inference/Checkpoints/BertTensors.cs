@@ -54,4 +54,17 @@ public static class BertTensors
             shapes[$"{name}.bias"] = [config.HiddenSize];
         }
     }
+
+    /// <summary>Makes sure that <paramref name="tensors"/> has every tensor of the encoder in its right shape; more may be there.</summary>
+    /// <exception cref="ArgumentException">A tensor is missing or has another shape.</exception>
+    public static void Check(BertConfig config, IReadOnlyDictionary<string, Tensor> tensors)
+    {
+        foreach (var (name, shape) in Shapes(config))
+        {
+            if (!tensors.TryGetValue(name, out var tensor))
+                throw new ArgumentException($"Tensor '{name}' is missing; an encoder of {config.Layers} layers needs it.", nameof(tensors));
+            if (!tensor.Shape.AsSpan().SequenceEqual(shape.AsSpan()))
+                throw new ArgumentException($"Tensor '{name}' is {tensor.Describe()}; config.json asks for [{string.Join(',', shape)}].", nameof(tensors));
+        }
+    }
 }

@@ -1,0 +1,105 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Graphs;
+
+namespace ScoringService.Inference.Encoders;
+
+/// <summary>An encoder that is ready to run. Safe to use from several threads at once.</summary>
+public sealed class EncoderSession : IDisposable
+{
+    const string PooledOutput = "pooled";
+    const string MaxTokensKey = "max_tokens";
+
+    static readonly string[] Outputs = [PooledOutput];
+
+    readonly OpenedSession opened;
+    readonly IReadOnlyList<string> inputs;
+    readonly ImmutableDictionary<string, OrtValue> weights;
+    readonly RunOptions run = new();
+
+    EncoderSession(OpenedSession opened, ImmutableDictionary<string, OrtValue> weights)
+    {
+        (this.opened, this.weights, inputs) = (opened, weights, opened.Session.InputNames);
+        HiddenSize = opened.Session.OutputMetadata[PooledOutput].Dimensions[1];
+        MaxTokens = int.Parse(opened.Session.ModelMetadata.CustomMetadataMap[MaxTokensKey], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Width of a pooled vector.</summary>
+    public int HiddenSize { get; }
+
+    /// <summary>The longest response in tokens, <c>[CLS]</c> and <c>[SEP]</c> included.</summary>
+    public int MaxTokens { get; }
+
+    /// <summary>Whether it runs on a GPU.</summary>
+    public bool OnCuda => opened.OnCuda;
+
+    /// <summary>Why it runs on the processor although <c>auto</c> looked for a GPU; otherwise null.</summary>
+    public string? FallbackReason => opened.FallbackReason;
+
+    /// <summary>An encoder of tensors in memory, which it reads in place.</summary>
+    /// <param name="config">Sizes of the encoder.</param>
+    /// <param name="tensors">At least the tensors of <see cref="BertTensors"/>.</param>
+    /// <param name="output">What it returns.</param>
+    /// <param name="runtime">How it runs.</param>
+    public static EncoderSession Create(
+        BertConfig config, IReadOnlyDictionary<string, Checkpoints.Tensor> tensors, EncoderOutput output, RuntimeOptions runtime)
+    {
+        BertTensors.Check(config, tensors);
+        // Weights are inputs, bound on every run: as parts of the model the runtime would copy them twice while it opens the session.
+        var model = Model(config, output, (graph, name, shape) => graph.Input(name, shape));
+        var values = BertTensors.Shapes(config).Keys.ToImmutableDictionary(name => name, name => Value(tensors[name]));
+        return new(runtime.Open(options => new InferenceSession(model, options)), values);
+    }
+
+    /// <summary>An encoder that <see cref="EncoderExport"/> wrote.</summary>
+    /// <param name="graphPath">Its <c>.onnx</c> file; the <c>.safetensors</c> file lies beside it.</param>
+    /// <param name="runtime">How it runs.</param>
+    public static EncoderSession Load(string graphPath, RuntimeOptions runtime) =>
+        new(runtime.Open(options => new InferenceSession(graphPath, options)), ImmutableDictionary<string, OrtValue>.Empty);
+
+    /// <summary>Encodes responses in one forward pass, padded to the longest of them; a response's vector does not depend on the others.</summary>
+    /// <param name="responses">Token ids of each response, without padding; 1 to <see cref="MaxTokens"/> of them.</param>
+    /// <param name="pooled">Receives <c>[responses, hidden]</c>.</param>
+    /// <exception cref="ArgumentException">A response is empty or too long, or <paramref name="pooled"/> has another size.</exception>
+    public unsafe void Encode(ReadOnlySpan<int[]> responses, Span<float> pooled)
+    {
+        if (pooled.Length != responses.Length * HiddenSize)
+            throw new ArgumentException($"{responses.Length} responses need {responses.Length * HiddenSize} values, not {pooled.Length}.", nameof(pooled));
+        if (responses.IsEmpty)
+            return;
+        using var batch = TokenBatch.Pad(responses, MaxTokens);
+        fixed (float* memory = pooled)
+        {
+            using var output = OrtValue.CreateTensorValueWithData(
+                OrtMemoryInfo.DefaultInstance, TensorElementType.Float, [responses.Length, HiddenSize], (nint)memory, sizeof(float) * (long)pooled.Length);
+            var values = new OrtValue[inputs.Count];
+            for (var i = 0; i < values.Length; i++)
+                values[i] = inputs[i] switch { EncoderGraph.IdsInput => batch.Ids, EncoderGraph.MaskInput => batch.Mask, var name => weights[name] };
+            opened.Session.Run(run, inputs, values, Outputs, [output]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        opened.Session.Dispose();
+        run.Dispose();
+        foreach (var weight in weights.Values)
+            weight.Dispose();
+    }
+
+    internal static byte[] Model(BertConfig config, EncoderOutput output, Func<Graph, string, Shape, Node> weight)
+    {
+        var graph = new Graph();
+        var encoder = new EncoderGraph(graph, config, EncoderWeights.Declare(config, (name, shape) => weight(graph, name, shape)));
+        return graph.ToModel(
+            [(PooledOutput, encoder.Pooled(output))],
+            new Dictionary<string, string> { [MaxTokensKey] = config.MaxPositions.ToString(CultureInfo.InvariantCulture) });
+    }
+
+    static OrtValue Value(Checkpoints.Tensor tensor) =>
+        OrtValue.CreateTensorValueFromMemory(tensor.Values, [.. tensor.Shape.Select(size => (long)size)]);
+}

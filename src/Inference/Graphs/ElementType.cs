@@ -1,0 +1,14 @@
+namespace ScoringService.Inference.Graphs;
+
+/// <summary>What a tensor of a graph holds; numbered as in <c>onnx.proto</c>.</summary>
+public enum ElementType
+{
+    /// <summary>IEEE single precision: everything that trains and serves.</summary>
+    Fp32 = 1,
+
+    /// <summary>Signed 64-bit integers: token ids, masks, shapes.</summary>
+    I64 = 7,
+
+    /// <summary>IEEE double precision: for checking gradients by finite differences.</summary>
+    Fp64 = 11,
+}
