@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using ScoringService.Inference.Tokenization;
 using ScoringService.Merging.Data;
 
 namespace ScoringService.Merging.Features;
@@ -16,11 +15,10 @@ public sealed record TokenizedItem(ItemData Data, int[][] Train, int[][] Validat
 
     /// <summary>Tokenizes all responses of an item.</summary>
     /// <param name="data">The item and its responses.</param>
-    /// <param name="tokenizer">Tokenizer of the base model.</param>
-    /// <param name="maxTokens">Longest sequence kept, special tokens included.</param>
-    public static TokenizedItem From(ItemData data, BertTokenizer tokenizer, int maxTokens)
+    /// <param name="tokenize">Token ids of a text, special tokens included, cut to the longest sequence that is served.</param>
+    public static TokenizedItem From(ItemData data, Func<string, int[]> tokenize)
     {
-        int[][] Encode(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(r => tokenizer.Encode(r.Text, maxTokens))];
+        int[][] Encode(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(r => tokenize(r.Text))];
         return new(data, Encode(data.Train), Encode(data.Validation), Encode(data.Test));
     }
 }
