@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using ScoringService.Merging.Alignment;
+using ScoringService.Merging.Evaluation;
+using ScoringService.Merging.Planning;
+
+namespace ScoringService.Merging;
+
+/// <summary>What a merge did and what it cost, item by item and in total.</summary>
+public sealed record MergeReport
+{
+    /// <summary>Distances and similarities of the item models; null where the plan needed none.</summary>
+    public AlignmentReport? Alignment { get; init; }
+
+    /// <summary>The groups, each with the encoder it shares.</summary>
+    public required ImmutableArray<GroupReport> Groups { get; init; }
+
+    /// <summary>The items in the order of the recipe.</summary>
+    public required ImmutableArray<ItemReport> Items { get; init; }
+
+    /// <summary>Means over all items.</summary>
+    public required TotalReport All { get; init; }
+
+    /// <summary>Means over the items that share their encoder with another; null where none does. An item left alone keeps its own score and flatters the mean over all.</summary>
+    public TotalReport? MergedOnly { get; init; }
+
+    /// <summary>Encoders kept.</summary>
+    public required int Encoders { get; init; }
+
+    /// <summary>Parameters of the encoders and heads kept.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>Size of the bundle on disk, in bytes; 0 where none was written.</summary>
+    public long Bytes { get; init; }
+
+    /// <summary>Encoder time per test response when scored in batches on this machine's threads, in milliseconds.</summary>
+    public required double MillisecondsPerResponse { get; init; }
+}
+
+/// <summary>The alignment that a plan follows from.</summary>
+/// <param name="ItemIds">The items, in the order of rows and columns.</param>
+/// <param name="Distances">Gromov-Wasserstein distances <c>[items, items]</c>.</param>
+/// <param name="Similarity">The same, min-max scaled to 0 (farthest pair) .. 1 (identical).</param>
+/// <param name="Dendrogram">The order in which the items join.</param>
+public sealed record AlignmentReport(
+    ImmutableArray<string> ItemIds,
+    ImmutableArray<ImmutableArray<double>> Distances,
+    ImmutableArray<ImmutableArray<double>> Similarity,
+    ImmutableArray<ClusterMerge> Dendrogram)
+{
+    /// <summary>Shows an alignment and its clustering.</summary>
+    internal static AlignmentReport Of(AlignmentMatrix alignment, Dendrogram dendrogram) =>
+        new(alignment.ItemIds, alignment.Distances, alignment.Similarity, dendrogram.Merges);
+}
+
+/// <summary>A group of the plan.</summary>
+/// <param name="Encoder">Name of its encoder in the bundle.</param>
+/// <param name="ItemIds">The items that share it.</param>
+public sealed record GroupReport(string Encoder, ImmutableArray<string> ItemIds);
+
+/// <summary>An item by its own model, by the frozen base, and merged. Choices were made on validation; test was read once.</summary>
+public sealed record ItemReport
+{
+    /// <summary>The item.</summary>
+    public required string ItemId { get; init; }
+
+    /// <summary>Name of the encoder that serves it.</summary>
+    public required string Encoder { get; init; }
+
+    /// <summary>Whether it shares that encoder with another item.</summary>
+    public required bool Merged { get; init; }
+
+    /// <summary>Whether the floor took it out of a group that it had been planned into.</summary>
+    public bool Unmerged { get; init; }
+
+    /// <summary>Whether it holds the recipe's floor on validation; null where the recipe has none or there is no model of its own to compare with.</summary>
+    public bool? HoldsFloor { get; init; }
+
+    /// <summary>Its own model; null where it has none.</summary>
+    public SplitScores? Own { get; init; }
+
+    /// <summary>The base model's encoder with a fitted head: what no merge may fall behind.</summary>
+    public required SplitScores FrozenBase { get; init; }
+
+    /// <summary>What the bundle serves.</summary>
+    public required SplitScores Served { get; init; }
+}
+
+/// <summary>Metrics on the two splits that nothing was fitted on.</summary>
+/// <param name="Validation">Read for every choice.</param>
+/// <param name="Test">Read once; null for an item without test responses.</param>
+public sealed record SplitScores(MetricSet? Validation, MetricSet? Test);
+
+/// <summary>Means over items of the test metrics.</summary>
+public sealed record TotalReport
+{
+    /// <summary>Number of items.</summary>
+    public required int Items { get; init; }
+
+    /// <summary>Their own models; null where one of them has none.</summary>
+    public MetricSet? Own { get; init; }
+
+    /// <summary>The frozen base with fitted heads.</summary>
+    public MetricSet? FrozenBase { get; init; }
+
+    /// <summary>What the bundle serves.</summary>
+    public MetricSet? Served { get; init; }
+
+    /// <summary>
+    /// How much of what fine-tuning gained in QWK the merge keeps: (served − frozen base) / (own − frozen base). 0: not better than no merge at all;
+    /// 1: as good as the models themselves. Null where fine-tuning gained nothing.
+    /// </summary>
+    public double? RecoveredGain { get; init; }
+}
