@@ -1,0 +1,7 @@
+namespace ScoringService.Api.Items;
+
+/// <summary>Registers the items.</summary>
+static class ItemSetup
+{
+    public static void AddItems(this IServiceCollection services) => services.AddSingleton<ItemStore>();
+}

@@ -1,0 +1,136 @@
+using Microsoft.EntityFrameworkCore;
+using ScoringService.Api.Storage;
+using ScoringService.Inference.Scoring;
+
+namespace ScoringService.Api.Items;
+
+/// <summary>The items, their labelled responses and their models.</summary>
+sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory directory, TimeProvider time)
+{
+    /// <summary>What came of defining an item.</summary>
+    public enum PutOutcome
+    {
+        /// <summary>It is new.</summary>
+        Created,
+
+        /// <summary>It was there and is now as given.</summary>
+        Updated,
+
+        /// <summary>Its labels would change although responses or models are labelled by the present ones.</summary>
+        LabelsInUse,
+    }
+
+    /// <summary>What came of deleting an item.</summary>
+    public enum DeleteOutcome
+    {
+        /// <summary>It is gone, with its responses and models.</summary>
+        Deleted,
+
+        /// <summary>It was not there.</summary>
+        NotFound,
+
+        /// <summary>The active bundle scores it.</summary>
+        Served,
+    }
+
+    /// <summary>Defines an item, or changes its definition.</summary>
+    public async Task<PutOutcome> Put(Item item, CancellationToken stop)
+    {
+        await using var db = await databases.CreateDbContextAsync(stop);
+        var row = await db.Items.FindAsync([item.Id], stop);
+        var outcome = row is null ? PutOutcome.Created : PutOutcome.Updated;
+        if (row is null)
+        {
+            db.Items.Add(new() { Id = item.Id, Definition = item, UpdatedAt = time.GetUtcNow() });
+        }
+        else
+        {
+            if (!SameLabels(row.Definition, item) && await HasLabelledThings(db, item.Id, stop))
+                return PutOutcome.LabelsInUse;
+            (row.Definition, row.UpdatedAt) = (item, time.GetUtcNow());
+        }
+
+        await db.SaveChangesAsync(stop);
+        return outcome;
+    }
+
+    /// <summary>The definition of an item, or null.</summary>
+    public async Task<Item?> Find(string id, CancellationToken stop)
+    {
+        await using var db = await databases.CreateDbContextAsync(stop);
+        return (await db.Items.AsNoTracking().SingleOrDefaultAsync(item => item.Id == id, stop))?.Definition;
+    }
+
+    /// <summary>One item with its counts and model, or null.</summary>
+    public async Task<ItemView?> View(string id, CancellationToken stop)
+    {
+        await using var db = await databases.CreateDbContextAsync(stop);
+        return (await Views(db, db.Items.Where(item => item.Id == id), stop)).SingleOrDefault();
+    }
+
+    /// <summary>All items with their counts and models.</summary>
+    public async Task<ItemViewList> List(CancellationToken stop)
+    {
+        await using var db = await databases.CreateDbContextAsync(stop);
+        return new(await Views(db, db.Items, stop));
+    }
+
+    /// <summary>Deletes an item with its responses and models, unless the active bundle scores it.</summary>
+    public async Task<DeleteOutcome> Delete(string id, CancellationToken stop)
+    {
+        await using var db = await databases.CreateDbContextAsync(stop);
+        var active = await db.Activations.OrderByDescending(activation => activation.Sequence)
+            .Join(db.Bundles, activation => activation.BundleId, bundle => bundle.Id, (_, bundle) => bundle)
+            .FirstOrDefaultAsync(stop);
+        if (active?.Items.Contains(id) == true)
+            return DeleteOutcome.Served;
+        if (await db.Items.Where(item => item.Id == id).ExecuteDeleteAsync(stop) == 0)
+            return DeleteOutcome.NotFound;
+
+        var models = directory.ItemModels(id);
+        if (Directory.Exists(models))
+            Directory.Delete(models, recursive: true);
+        return DeleteOutcome.Deleted;
+    }
+
+    static bool SameLabels(Item a, Item b) => a.Scoring == b.Scoring && a.Labels.AsSpan().SequenceEqual(b.Labels.AsSpan());
+
+    static async Task<bool> HasLabelledThings(ScoringDb db, string id, CancellationToken stop) =>
+        await db.Responses.AnyAsync(response => response.ItemId == id, stop)
+        || await db.ItemModels.AnyAsync(model => model.ItemId == id, stop);
+
+    static async Task<List<ItemView>> Views(ScoringDb db, IQueryable<ItemRow> items, CancellationToken stop)
+    {
+        var rows = await items.AsNoTracking().OrderBy(item => item.Id).ToListAsync(stop);
+        var ids = items.Select(item => item.Id);
+        var counts = await db.Responses
+            .Where(response => ids.Contains(response.ItemId))
+            .GroupBy(response => new { response.ItemId, response.Split })
+            .Select(group => new { group.Key.ItemId, group.Key.Split, Count = group.Count() })
+            .ToDictionaryAsync(group => (group.ItemId, group.Split), group => group.Count, stop);
+        var models = (await db.ItemModels.AsNoTracking().Where(model => ids.Contains(model.ItemId)).ToListAsync(stop))
+            .ToLookup(model => model.ItemId);
+
+        return [.. rows.Select(row => View(row.Definition, row.UpdatedAt, Counts(row.Id), models[row.Id].MaxBy(model => model.CreatedAt)))];
+
+        ResponseCounts Counts(string id) => new(
+            counts.GetValueOrDefault((id, Split.Train)),
+            counts.GetValueOrDefault((id, Split.Validation)),
+            counts.GetValueOrDefault((id, Split.Test)));
+    }
+
+    static ItemView View(Item item, DateTimeOffset updatedAt, ResponseCounts responses, ItemModelRow? model) => new()
+    {
+        ItemId = item.Id,
+        Title = item.Title,
+        Prompt = item.Prompt,
+        Scoring = item.Scoring,
+        Labels = item.Labels,
+        Points = item.Points,
+        Minimum = item.Minimum,
+        Maximum = item.Maximum,
+        Responses = responses,
+        Model = model is null ? null : ItemModelView.Of(model),
+        UpdatedAt = updatedAt,
+    };
+}

@@ -1,0 +1,37 @@
+using System.Globalization;
+using Microsoft.EntityFrameworkCore;
+
+namespace ScoringService.Api.Storage;
+
+/// <summary>Registers the storage and creates it when it is not there.</summary>
+static class StorageSetup
+{
+    // Kept in SQLite's user_version. Raise it with every change of the tables, and say here how older databases are brought along.
+    const int SchemaVersion = 1;
+
+    public static void AddStorage(this IServiceCollection services)
+    {
+        services.AddOptions<StorageOptions>().BindConfiguration("Storage").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<DataDirectory>();
+        services.AddDbContextFactory<ScoringDb>((provider, options) =>
+            options.UseSqlite($"Data Source={provider.GetRequiredService<DataDirectory>().Database};Foreign Keys=True"));
+    }
+
+    /// <summary>Creates the data directory and the tables, or checks that they are of this version.</summary>
+    /// <exception cref="InvalidOperationException">The database was made by another version of the service.</exception>
+    public static void OpenStorage(this IServiceProvider services)
+    {
+        var directory = services.GetRequiredService<DataDirectory>();
+        Directory.CreateDirectory(directory.Root);
+        using var db = services.GetRequiredService<IDbContextFactory<ScoringDb>>().CreateDbContext();
+        if (db.Database.EnsureCreated())
+            db.Database.ExecuteSqlRaw(string.Create(CultureInfo.InvariantCulture, $"PRAGMA user_version = {SchemaVersion}"));
+
+        db.Database.ExecuteSqlRaw("PRAGMA journal_mode = WAL");
+        var version = db.Database.SqlQueryRaw<int>("SELECT user_version AS Value FROM pragma_user_version").Single();
+        if (version != SchemaVersion)
+            throw new InvalidOperationException(
+                $"{directory.Database} has schema version {version}; this build reads version {SchemaVersion}. "
+                + "Run the build that made it, or set Storage__DataDirectory to another directory.");
+    }
+}
