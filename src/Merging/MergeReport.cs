@@ -85,11 +85,6 @@ public sealed record ItemReport
     public required SplitScores Served { get; init; }
 }
 
-/// <summary>Metrics on the two splits that nothing was fitted on.</summary>
-/// <param name="Validation">Read for every choice.</param>
-/// <param name="Test">Read once; null for an item without test responses.</param>
-public sealed record SplitScores(MetricSet? Validation, MetricSet? Test);
-
 /// <summary>Means over items of the test metrics.</summary>
 public sealed record TotalReport
 {
@@ -110,4 +105,24 @@ public sealed record TotalReport
     /// 1: as good as the models themselves. Null where fine-tuning gained nothing.
     /// </summary>
     public double? RecoveredGain { get; init; }
+
+    /// <summary>Means over some items' test metrics.</summary>
+    internal static TotalReport Of(ImmutableArray<ItemReport> items)
+    {
+        MetricSet? Mean(Func<ItemReport, MetricSet?> of)
+        {
+            MetricSet[] metrics = [.. items.Select(of).OfType<MetricSet>()];
+            return metrics.Length == items.Length && metrics.Length > 0 ? MetricSet.Mean(metrics) : null;
+        }
+
+        var (own, frozenBase, served) = (Mean(item => item.Own?.Test), Mean(item => item.FrozenBase.Test), Mean(item => item.Served.Test));
+        return new()
+        {
+            Items = items.Length,
+            Own = own,
+            FrozenBase = frozenBase,
+            Served = served,
+            RecoveredGain = own?.Qwk > frozenBase?.Qwk ? (served?.Qwk - frozenBase?.Qwk) / (own?.Qwk - frozenBase?.Qwk) : null,
+        };
+    }
 }

@@ -25,6 +25,6 @@ public static class FeatureClouds
 
         var output = new EncoderOutput(recipe.Layer, recipe.Pooling);
         using var encoder = EncoderSession.Create(model.Config, model.Encoder, output, runtime);
-        return new([drawn.Length, encoder.HiddenSize], PooledFeatures.Of(encoder, drawn, threads, stop));
+        return PooledFeatures.Of(encoder, drawn, threads, stop);
     }
 }

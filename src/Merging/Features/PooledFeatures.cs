@@ -1,3 +1,4 @@
+using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 
 namespace ScoringService.Merging.Features;
@@ -14,7 +15,7 @@ public static class PooledFeatures
     /// <param name="threads">Forward passes under way at once.</param>
     /// <param name="stop">Stops between batches.</param>
     /// <returns>Shape <c>[responses, hidden]</c>, in the order given.</returns>
-    public static float[] Of(EncoderSession encoder, IReadOnlyList<int[]> responses, int threads, CancellationToken stop)
+    public static Tensor Of(EncoderSession encoder, IReadOnlyList<int[]> responses, int threads, CancellationToken stop)
     {
         var hidden = encoder.HiddenSize;
         var pooled = new float[responses.Count * hidden];
@@ -26,7 +27,7 @@ public static class PooledFeatures
             for (var row = 0; row < batch.Length; row++)
                 rows.AsSpan(row * hidden, hidden).CopyTo(pooled.AsSpan(batch[row] * hidden, hidden));
         });
-        return pooled;
+        return new([responses.Count, hidden], pooled);
     }
 
     static IEnumerable<int[]> Batches(IReadOnlyList<int[]> responses)

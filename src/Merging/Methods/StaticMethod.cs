@@ -7,6 +7,7 @@ namespace ScoringService.Merging.Methods;
 /// recipe parsing, validation and the OpenAPI document are made from them. A new method is one record and one line here.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "name")]
+[JsonDerivedType(typeof(FrozenBase), "frozen-base")]
 [JsonDerivedType(typeof(SimpleAverage), "simple-average")]
 [JsonDerivedType(typeof(TaskArithmetic), "task-arithmetic")]
 [JsonDerivedType(typeof(Ties), "ties")]

@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ScoringService.Inference.Encoders;
+using ScoringService.Merging.Evaluation;
 
 namespace ScoringService.Merging.Recipes;
 
@@ -32,6 +33,7 @@ public sealed record MergeRecipe
 }
 
 /// <summary>How a merge plan is found.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<GroupingStrategy>))]
 public enum GroupingStrategy
 {
     /// <summary>Average linkage on the Gromov-Wasserstein distances of the item models' features (GW-SMM §3).</summary>
@@ -89,7 +91,22 @@ public sealed record HeadRecipe
     public bool Retune { get; init; } = true;
 }
 
+/// <summary>A metric that a floor can hold.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<FloorMetric>))]
+public enum FloorMetric
+{
+    /// <summary>Quadratic weighted kappa.</summary>
+    [JsonStringEnumMemberName("qwk")] Qwk,
+
+    /// <summary>Share of responses whose labels are all right.</summary>
+    [JsonStringEnumMemberName("accuracy")] Accuracy,
+
+    /// <summary>Mean F1 over labels.</summary>
+    [JsonStringEnumMemberName("macro-f1")] MacroF1,
+}
+
 /// <summary>What happens to an item that falls below the floor.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<FloorBreach>))]
 public enum FloorBreach
 {
     /// <summary>The item keeps its own encoder.</summary>
@@ -105,12 +122,20 @@ public enum FloorBreach
 /// <summary>How far a merged item may fall behind its own model on validation responses.</summary>
 public sealed record FloorRecipe
 {
-    /// <summary><c>qwk</c>, <c>accuracy</c> or <c>macro-f1</c>. Default <c>qwk</c>.</summary>
-    public string Metric { get; init; } = "qwk";
+    /// <summary>What is compared. Default <c>qwk</c>.</summary>
+    public FloorMetric Metric { get; init; } = FloorMetric.Qwk;
 
     /// <summary>Largest drop allowed, in units of the metric. Null: no floor.</summary>
     [Range(0.0, 1.0)] public double? MaxDrop { get; init; }
 
     /// <summary>What happens to an item that falls below.</summary>
     public FloorBreach OnBreach { get; init; } = FloorBreach.Keep;
+
+    /// <summary>The value of <see cref="Metric"/>.</summary>
+    internal double Value(MetricSet metrics) => Metric switch
+    {
+        FloorMetric.Accuracy => metrics.Accuracy,
+        FloorMetric.MacroF1 => metrics.MacroF1,
+        _ => metrics.Qwk,
+    };
 }
