@@ -64,7 +64,7 @@ public sealed class EncoderGraph
         using var scope = graph.Scope("embeddings");
         var words = weights.Words.Gather(ids);
         var positions = weights.Positions.Gather(graph.Range("tokens"));
-        var types = weights.TokenTypes.Gather(graph.Constant([0]));
+        var types = weights.TokenTypes.Gather(graph.Integers(0));
         return weights.EmbeddingNorm.Apply(words + positions + types).Reshape([(Dimension)"batch" * "tokens", config.HiddenSize]);
     }
 

@@ -67,7 +67,7 @@ public sealed class Graph(ElementType floating = ElementType.Fp32)
         Constant($"constant {value.ToString("R", CultureInfo.InvariantCulture)}", Floating, [], () => Bytes([value]));
 
     /// <summary>A list of integers.</summary>
-    public Node Constant(params ReadOnlySpan<long> values)
+    public Node Integers(params ReadOnlySpan<long> values)
     {
         var copy = values.ToArray();
         return Constant($"constant [{string.Join(',', copy)}]", ElementType.I64, [copy.Length], () => MemoryMarshal.AsBytes<long>(copy).ToArray());
@@ -77,11 +77,11 @@ public sealed class Graph(ElementType floating = ElementType.Fp32)
     public Node SizeOf(Dimension size)
     {
         if (size.IsFixed)
-            return Constant([size.Factor]);
+            return Integers([size.Factor]);
         var factors = size.Symbols.Select(symbol => sizes.TryGetValue(symbol, out var known)
             ? known
             : throw new ArgumentException($"{Where("Shape")}: no input of the graph has a dimension '{symbol}', so a run cannot know its size."));
-        return factors.Concat(size.Factor == 1 ? [] : [Constant([size.Factor])]).Aggregate((a, b) => a * b);
+        return factors.Concat(size.Factor == 1 ? [] : [Integers([size.Factor])]).Aggregate((a, b) => a * b);
     }
 
     /// <summary>The integers 0, 1, … below <paramref name="size"/>; shape <c>[size]</c>.</summary>
@@ -116,9 +116,9 @@ public sealed class Graph(ElementType floating = ElementType.Fp32)
     {
         var inferred = infer && shape.Any(size => !size.IsFixed) ? shape.MaxBy(size => size.Symbols.Count()) : default(Dimension?);
         if (inferred is not null && shape.Count(size => !size.IsFixed) == 1)
-            return Constant([.. shape.Select(size => size.IsFixed ? size.Factor : -1)]);
+            return Integers([.. shape.Select(size => size.IsFixed ? size.Factor : -1)]);
         if (shape.All(size => size.IsFixed))
-            return Constant([.. shape.Select(size => size.Factor)]);
+            return Integers([.. shape.Select(size => size.Factor)]);
 
         var key = $"{(infer ? "reshape" : "expand")} {shape}";
         if (!sizes.TryGetValue(key, out var known))
@@ -129,7 +129,7 @@ public sealed class Graph(ElementType floating = ElementType.Fp32)
                 if (size != left)
                     return SizeOf(size);
                 left = null;
-                return Constant([-1]);
+                return Integers([-1]);
             });
             sizes[key] = known = Add(
                 "Concat", [.. parts], ImmutableDictionary<string, object>.Empty.Add("axis", 0L), ElementType.I64, [shape.Count]);

@@ -71,9 +71,9 @@ public sealed class Node
     /// <summary>Logarithm of the softmax over the last axis, without overflow.</summary>
     public Node LogSoftmax() => Map("LogSoftmax", Attributes(("axis", -1L)));
 
-    /// <summary>Integers as the graph's floating-point type.</summary>
+    /// <summary>The same numbers in the graph's floating-point type.</summary>
     public Node ToFloating() =>
-        Graph.Add("Cast", [this], Attributes(("to", (long)Graph.Floating)), Graph.Floating, Shape);
+        Type == Graph.Floating ? this : Graph.Add("Cast", [this], Attributes(("to", (long)Graph.Floating)), Graph.Floating, Shape);
 
     /// <summary>Sum over <paramref name="axes"/> (negative: counted from the end), which stay with size 1.</summary>
     public Node Sum(params ReadOnlySpan<int> axes) => Reduce("ReduceSum", axes);
@@ -195,7 +195,7 @@ public sealed class Node
         if (positions.Length == 0 || positions.Any(axis => axis < 0 || axis >= Shape.Count) || positions.Distinct().Count() < positions.Length)
             throw Misfit(type, $"({string.Join(',', positions)}) are not axes of {Shape}");
         return Graph.Add(
-            type, [this, Graph.Constant(Array.ConvertAll(positions, axis => (long)axis))], Attributes(("keepdims", 1L)), Type,
+            type, [this, Graph.Integers(Array.ConvertAll(positions, axis => (long)axis))], Attributes(("keepdims", 1L)), Type,
             [.. Shape.Select((size, axis) => positions.Contains(axis) ? 1 : size)]);
     }
 

@@ -1,0 +1,22 @@
+using ScoringService.Inference.Graphs;
+using ScoringService.Inference.Scoring;
+
+namespace ScoringService.Merging.Training;
+
+/// <summary>What fine-tuning minimizes, from an item's logits and targets, both <c>[batch, labels]</c>; a mean, so independent of the batch's size.</summary>
+public static class Losses
+{
+    /// <summary>The loss that fits an item's scoring.</summary>
+    public static Node For(ScoringKind scoring, Node logits, Node targets) =>
+        scoring == ScoringKind.MultiClass ? CrossEntropy(logits, targets) : BinaryCrossEntropy(logits, targets);
+
+    /// <summary>Cross entropy of softmax(logits), averaged over responses: −1/n Σᵢ Σ_c tᵢc ln pᵢc.</summary>
+    /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
+    /// <param name="targets">Probability of each label; every row sums to 1.</param>
+    public static Node CrossEntropy(Node logits, Node targets) => -(logits.LogSoftmax() * targets).Sum(1).Mean(0);
+
+    /// <summary>Cross entropy of sigmoid(logits), averaged over responses and labels: −mean(t ln p + (1 − t) ln(1 − p)).</summary>
+    /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
+    /// <param name="targets">Probability of each label, 0 to 1.</param>
+    public static Node BinaryCrossEntropy(Node logits, Node targets) => (logits.Softplus() - logits * targets).Mean(0, 1);
+}
