@@ -81,8 +81,7 @@ public sealed record BundleManifest
 
 /// <summary>How responses are tokenized; the tokenizer's files lie in <c>tokenizer/</c>.</summary>
 /// <param name="MaxTokens">Longest response in tokens, <c>[CLS]</c> and <c>[SEP]</c> included; the rest is cut off.</param>
-/// <param name="LowerCase">Whether case and accents are dropped.</param>
-public sealed record BundleTokenizer(int MaxTokens, bool LowerCase);
+public sealed record BundleTokenizer(int MaxTokens);
 
 /// <summary>An encoder and the items that share it.</summary>
 /// <param name="Name">Name in answers: <c>e0</c>, <c>e1</c>, …</param>

@@ -33,7 +33,7 @@ public sealed class BundleTests : IDisposable
         Assert.Equal(id, bundle.Id);
         Assert.Equal(manifest.CreatedAt, bundle.Manifest.CreatedAt);
         Assert.Equal("minilm-l6", bundle.Manifest.BaseModel);
-        Assert.Equal(new BundleTokenizer(128, true), bundle.Manifest.Tokenizer);
+        Assert.Equal(new BundleTokenizer(128), bundle.Manifest.Tokenizer);
         Assert.Equal("simple-average", bundle.Manifest.Recipe.GetProperty("method").GetProperty("name").GetString());
         Assert.Equal(.8f, bundle.Manifest.Metrics!.Value.GetProperty("qwk").GetSingle());
         Assert.Equal("abc", bundle.Manifest.Parents["SS_Brian"]);
@@ -375,7 +375,7 @@ public sealed class BundleTests : IDisposable
     {
         CreatedAt = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero),
         BaseModel = "minilm-l6",
-        Tokenizer = new(128, true),
+        Tokenizer = new(128),
         Encoders =
         [
             new("e0", "encoders/e0.onnx", "encoders/e0.safetensors", [Scale.Id, Rubric.Id]),
