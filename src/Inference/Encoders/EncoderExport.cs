@@ -1,6 +1,4 @@
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
-using System.Text.Json;
+using System.Collections.Immutable;
 using ScoringService.Inference.Checkpoints;
 
 namespace ScoringService.Inference.Encoders;
@@ -22,40 +20,19 @@ public static class EncoderExport
     {
         BertTensors.Check(config, tensors);
         var weightFile = $"{name}.safetensors";
-        var offsets = WriteWeights(Path.Combine(directory, weightFile), BertTensors.Shapes(config).Keys, tensors);
+        var entries = WriteWeights(Path.Combine(directory, weightFile), BertTensors.Shapes(config), tensors);
         File.WriteAllBytes(
             Path.Combine(directory, $"{name}.onnx"),
-            EncoderSession.Model(config, output ?? new(), (graph, weight, shape) => graph.Weight(weight, shape, weightFile, offsets[weight])));
+            EncoderSession.Model(config, output ?? new(), (graph, weight, shape) => graph.Weight(weight, shape, weightFile, entries[weight].Offset)));
     }
 
-    static Dictionary<string, long> WriteWeights(string path, IEnumerable<string> names, IReadOnlyDictionary<string, Tensor> tensors)
+    static IReadOnlyDictionary<string, SafetensorsEntry> WriteWeights(
+        string path, IReadOnlyDictionary<string, ImmutableArray<int>> shapes, IReadOnlyDictionary<string, Tensor> tensors)
     {
-        var offsets = new Dictionary<string, long>();
-        var header = new SortedDictionary<string, object>(StringComparer.Ordinal);
-        long end = 0;
-        foreach (var name in names)
-        {
-            var start = end;
-            end += sizeof(float) * (long)tensors[name].Length;
-            offsets[name] = start;
-            header[name] = new { dtype = "F32", shape = tensors[name].Shape, data_offsets = new[] { start, end } };
-        }
-
-        var json = JsonSerializer.SerializeToUtf8Bytes(header);
-        // The format lets spaces follow the header; they align the weights, so that they can be read where they are mapped.
-        var headerLength = (sizeof(ulong) + json.Length + 63) / 64 * 64 - sizeof(ulong);
-        var prefix = new byte[sizeof(ulong) + headerLength];
-        prefix.AsSpan().Fill((byte)' ');
-        BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)headerLength);
-        json.CopyTo(prefix, sizeof(ulong));
-
-        using var file = File.Create(path);
-        file.Write(prefix);
-        foreach (var name in offsets.Keys)
-        {
-            file.Write(MemoryMarshal.AsBytes<float>(tensors[name].Values));
-            offsets[name] += prefix.Length;
-        }
-        return offsets;
+        using var writer = new SafetensorsWriter(path, shapes);
+        foreach (var name in shapes.Keys)
+            writer.Write(name, tensors[name].Values);
+        writer.Complete();
+        return writer.Entries;
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using ScoringService.Inference.Graphs;
 using ScoringService.Inference.Scoring;
 
@@ -19,4 +20,23 @@ public static class Losses
     /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
     /// <param name="targets">Probability of each label, 0 to 1.</param>
     public static Node BinaryCrossEntropy(Node logits, Node targets) => (logits.Softplus() - logits * targets).Mean(0, 1);
+
+    /// <summary>The same loss of one response, outside a graph.</summary>
+    /// <param name="scoring">The item's scoring.</param>
+    /// <param name="logits">One per label.</param>
+    /// <param name="targets">Probability of each label.</param>
+    public static double Of(ScoringKind scoring, ReadOnlySpan<float> logits, ReadOnlySpan<float> targets)
+    {
+        var largest = TensorPrimitives.Max(logits);
+        var (loss, partition) = (0.0, 0.0);
+        for (var label = 0; label < logits.Length; label++)
+        {
+            var logit = (double)logits[label];
+            partition += Math.Exp(logit - largest);
+            loss += scoring == ScoringKind.MultiClass
+                ? -targets[label] * logit
+                : (Math.Max(logit, 0) + Math.Log(1 + Math.Exp(-Math.Abs(logit))) - targets[label] * logit) / logits.Length;
+        }
+        return scoring == ScoringKind.MultiClass ? loss + largest + Math.Log(partition) : loss;
+    }
 }

@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace ScoringService.Merging.Training;
 
 /// <summary>Everything that decides how an item model is fine-tuned.</summary>
-public sealed record TrainingRecipe
+public record TrainingRecipe
 {
     /// <summary>How often every training response is seen, at most. Default 4.</summary>
     [Range(1, 100)] public int Epochs { get; init; } = 4;

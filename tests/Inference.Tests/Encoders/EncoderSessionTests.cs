@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 
@@ -13,6 +14,20 @@ public sealed class EncoderSessionTests : IDisposable
     readonly DirectoryInfo directory = Directory.CreateTempSubdirectory();
 
     public void Dispose() => directory.Delete(recursive: true);
+
+    [Fact]
+    public void Minilm_embeds_texts_as_PyTorch_does()
+    {
+        using var encoder = EncoderSession.Create(MiniLm.Checkpoint.Config, MiniLm.Checkpoint.Encoder, new(), new());
+        using var golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "minilm_embeddings.json")));
+        var cases = golden.RootElement.GetProperty("cases").EnumerateArray().ToArray();
+        var ids = cases.Select(text => text.GetProperty("ids").Deserialize<int[]>()!).ToArray();
+
+        var pooled = Encode(encoder, ids);
+
+        for (var row = 0; row < cases.Length; row++)
+            AssertClose(cases[row].GetProperty("embedding").Deserialize<float[]>()!, pooled[row], 1e-4f, $"case {row}");
+    }
 
     [Fact]
     public void An_exported_encoder_equals_the_one_in_memory()

@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Scoring;
+using ScoringService.Merging.Data;
+
+namespace ScoringService.Merging.Training;
+
+/// <summary>Makes item models: fine-tunes a base model with a new head on an item's labelled responses.</summary>
+/// <param name="runtime">How the training graph runs.</param>
+/// <param name="time">Clock for the time left.</param>
+public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
+{
+    /// <summary>Trains until the recipe's last epoch, or until validation no longer improves, and keeps the best epoch's weights.</summary>
+    /// <remarks>The same data, recipe and build give the same weights, bit for bit, on any number of threads.</remarks>
+    /// <param name="config">Sizes of the base model.</param>
+    /// <param name="baseModel">Tensors of the base model; not changed.</param>
+    /// <param name="data">The item with its training and validation responses; test responses are not read. Without validation responses the last epoch counts as best.</param>
+    /// <param name="tokenize">Token ids of a text, cut to a number of tokens.</param>
+    /// <param name="recipe">How to train.</param>
+    /// <param name="progress">Told after every step.</param>
+    /// <param name="stop">Cancels, even within a step.</param>
+    /// <exception cref="ValidationException">A value of the recipe is out of its range.</exception>
+    /// <exception cref="ArgumentException">There is nothing to train on, or a response's labels do not fit the item.</exception>
+    public TrainedItemModel Train(
+        BertConfig config, IReadOnlyDictionary<string, Tensor> baseModel, ItemData data, Func<string, int, int[]> tokenize, TrainingRecipe recipe,
+        IProgress<StageProgress> progress, CancellationToken stop)
+    {
+        Validator.ValidateObject(recipe, new(recipe), validateAllProperties: true);
+        var item = data.Item;
+        var maxTokens = Math.Min(recipe.MaxTokens, config.MaxPositions);
+        var training = Examples(data.Train);
+        var validation = Examples(data.Validation);
+        if (training.Length == 0)
+            throw new ArgumentException($"Item '{item.Id}' has no training responses; upload some with split=train.", nameof(data));
+
+        var random = new Random(recipe.Seed);
+        using var trainer = new ItemTrainer(config, baseModel, NewHead(item.Labels.Length, config.HiddenSize, random), item.Scoring, recipe, runtime);
+        int[] lengths = [.. training.Select(example => example.Ids.Length)];
+        var stepsPerEpoch = (training.Length + recipe.BatchSize - 1) / recipe.BatchSize;
+        var schedule = new LearningRateSchedule(recipe.Epochs * stepsPerEpoch, recipe.WarmupFraction);
+        var started = time.GetTimestamp();
+        var step = 0;
+        var epochs = ImmutableArray.CreateBuilder<EpochResult>();
+        var best = (Epoch: 0, Loss: double.PositiveInfinity, Model: default(ItemModel));
+
+        for (var epoch = 1; epoch <= recipe.Epochs && epoch - best.Epoch <= recipe.Patience; epoch++)
+        {
+            var loss = 0.0;
+            foreach (var batch in Minibatches.OfSimilarLength(lengths, recipe.BatchSize, random))
+            {
+                var result = trainer.Step(Ids(training, batch), Targets(training, batch), schedule.Factor(step), stop);
+                if (!float.IsFinite(result.Loss) || !float.IsFinite(result.GradientNorm))
+                    throw new ArithmeticException($"Training of '{item.Id}' diverged in step {step + 1}; lower encoderLearningRate or headLearningRate.");
+                loss += result.Loss * batch.Length / training.Length;
+                step++;
+                progress.Report(new("training", (double)step / schedule.Steps, Describe(epoch, result.Loss)));
+            }
+
+            epochs.Add(new(loss, validation.Length == 0 ? null : ValidationLoss(trainer, item.Scoring, validation, stop)));
+            if (epochs[^1].ValidationLoss is not { } reached || reached < best.Loss)
+                best = (epoch, epochs[^1].ValidationLoss ?? best.Loss, new(item, config, trainer.Encoder(), trainer.Head()));
+        }
+        return new(best.Model!, epochs.ToImmutable(), best.Epoch);
+
+        ImmutableArray<Example> Examples(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(response =>
+        {
+            if (response.Labels.Length != item.Labels.Length || item.Scoring == ScoringKind.MultiClass && response.Labels.Count(holds => holds) != 1)
+            {
+                throw new ArgumentException(
+                    $"Response '{response.Id}' of item '{item.Id}' has {response.Labels.Count(holds => holds)} of {response.Labels.Length} labels; "
+                    + $"the item has {item.Labels.Length}{(item.Scoring == ScoringKind.MultiClass ? ", of which exactly one holds" : "")}.", nameof(data));
+            }
+            return new Example(tokenize(response.Text, maxTokens), [.. response.Labels.Select(holds => holds ? 1f : 0f)]);
+        })];
+
+        string Describe(int epoch, float loss)
+        {
+            var left = time.GetElapsedTime(started) / step * (schedule.Steps - step);
+            return string.Create(
+                CultureInfo.InvariantCulture, $"{item.Id}: epoch {epoch} of {recipe.Epochs}, loss {loss:F2}, {Math.Ceiling(left.TotalSeconds)} s left");
+        }
+    }
+
+    static double ValidationLoss(ItemTrainer trainer, ScoringKind scoring, ImmutableArray<Example> examples, CancellationToken stop)
+    {
+        const int batchSize = 32;
+        var loss = 0.0;
+        foreach (var batch in Enumerable.Range(0, examples.Length).OrderBy(i => examples[i].Ids.Length).Chunk(batchSize))
+        {
+            var logits = new float[batch.Length * trainer.Labels];
+            trainer.Score(Ids(examples, batch), logits, stop);
+            for (var row = 0; row < batch.Length; row++)
+                loss += Losses.Of(scoring, logits.AsSpan(row * trainer.Labels, trainer.Labels), examples[batch[row]].Targets);
+        }
+        return loss / examples.Length;
+    }
+
+    // As PyTorch starts a linear layer: uniform within ±1/√hidden.
+    static Head NewHead(int labels, int hidden, Random random)
+    {
+        return new(new([labels, hidden], Uniform(labels * hidden)), new([labels], Uniform(labels)));
+
+        float[] Uniform(int count) => [.. Enumerable.Range(0, count).Select(_ => (2 * random.NextSingle() - 1) / MathF.Sqrt(hidden))];
+    }
+
+    static int[][] Ids(ImmutableArray<Example> examples, int[] batch) => Array.ConvertAll(batch, i => examples[i].Ids);
+
+    static float[] Targets(ImmutableArray<Example> examples, int[] batch) => [.. batch.SelectMany(i => examples[i].Targets)];
+
+    sealed record Example(int[] Ids, float[] Targets);
+}

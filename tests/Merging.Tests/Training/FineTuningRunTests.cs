@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Text.Json;
+using CsvHelper;
+using ScoringService.Inference.Scoring;
+using ScoringService.Inference.Tokenization;
+using ScoringService.Merging.Training;
+
+namespace ScoringService.Merging.Tests.Training;
+
+/// <summary>A whole fine-tuning run of MiniLM, step for step as PyTorch made it; <c>finetune_ss_peabody.json</c> says how.</summary>
+public class FineTuningRunTests
+{
+    const int BatchSize = 16;
+    const int Classes = 3;
+
+    [Fact]
+    public void Fine_tuning_follows_PyTorch_to_the_same_predictions()
+    {
+        using var golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "finetune_ss_peabody.json")));
+        var (train, test) = (Responses("train"), Responses("test"));
+        var batches = Read<int[][]>("order").SelectMany(epoch => epoch.Chunk(BatchSize)).ToArray();
+        var schedule = new LearningRateSchedule(batches.Length, .1);
+        using var trainer = new ItemTrainer(
+            MiniLm.Checkpoint.Config, MiniLm.Checkpoint.Encoder, StartingHead(), ScoringKind.MultiClass, new() { MaxTokens = 64 }, new());
+
+        var losses = batches.Select((batch, step) => trainer.Step(
+            Array.ConvertAll(batch, row => train[row].Ids), [.. batch.SelectMany(row => OneHot(train[row].Class))], schedule.Factor(step),
+            CancellationToken.None).Loss).ToArray();
+        var logits = new float[test.Length * Classes];
+        trainer.Score(Array.ConvertAll(test, response => response.Ids), logits, CancellationToken.None);
+
+        var expected = Read<float[]>("losses");
+        Assert.All(Enumerable.Range(0, 20), step => Assert.Equal(expected[step], losses[step], 1e-4));
+        Assert.Equal(Read<float[][]>("testLogits").Select(Highest), logits.Chunk(Classes).Select(Highest));
+
+        T Read<T>(string name) => golden.RootElement.GetProperty(name).Deserialize<T>()!;
+
+        Head StartingHead()
+        {
+            var byHidden = Read<float[][]>("headWeight");
+            return new(
+                new([Classes, byHidden.Length], [.. Enumerable.Range(0, Classes).SelectMany(label => byHidden.Select(row => row[label]))]),
+                new([Classes], Read<float[]>("headBias")));
+        }
+    }
+
+    static (int[] Ids, int Class)[] Responses(string split)
+    {
+        var tokenizer = BertTokenizer.Load(MiniLm.Directory);
+        using var csv = new CsvReader(
+            new StreamReader(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", "SS_Peabody.csv")), CultureInfo.InvariantCulture);
+        return [.. csv.GetRecords(new { id = "", split = "", score = 0, text = "" })
+            .Where(row => row.split == split).Select(row => (tokenizer.Encode(row.text, 64), row.score))];
+    }
+
+    static IEnumerable<float> OneHot(int label) => Enumerable.Range(0, Classes).Select(other => other == label ? 1f : 0f);
+
+    static int Highest(float[] logits) => Array.IndexOf(logits, logits.Max());
+}
