@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace ScoringService.Inference.Tokenization;
 
 /// <summary>Cuts a word into the longest pieces the vocabulary has, from left to right (WordPiece).</summary>
@@ -8,8 +6,8 @@ sealed class WordPieces
     const int MaxWordLength = 100;
     const string ContinuationPrefix = "##";
 
-    readonly FrozenDictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> beginnings;
-    readonly FrozenDictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> continuations;
+    readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> beginnings;
+    readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> continuations;
     readonly int longest;
     readonly int unknown;
 
@@ -20,9 +18,9 @@ sealed class WordPieces
     {
         this.unknown = unknown;
         longest = ids.Keys.Max(piece => piece.Length);
-        beginnings = ids.ToFrozenDictionary(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+        beginnings = ids.ToDictionary(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
         continuations = ids.Where(piece => piece.Key.StartsWith(ContinuationPrefix, StringComparison.Ordinal))
-            .ToFrozenDictionary(piece => piece.Key[ContinuationPrefix.Length..], piece => piece.Value, StringComparer.Ordinal)
+            .ToDictionary(piece => piece.Key[ContinuationPrefix.Length..], piece => piece.Value, StringComparer.Ordinal)
             .GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
