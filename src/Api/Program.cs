@@ -6,13 +6,13 @@ using ScoringService.Api.Http;
 using ScoringService.Api.Idempotency;
 using ScoringService.Api.Items;
 using ScoringService.Api.Jobs;
-//using ScoringService.Api.Merging;
+using ScoringService.Api.Merging;
 using ScoringService.Api.OpenApi;
 using ScoringService.Api.Problems;
 //using ScoringService.Api.Scoring;
 using ScoringService.Api.Security;
 using ScoringService.Api.Storage;
-//using ScoringService.Api.Training;
+using ScoringService.Api.Training;
 
 return await Verbs.Run(args);
 
@@ -58,9 +58,17 @@ sealed partial class Program
 
         var admin = app.MapGroup("/v1/admin").RequireScope(Scopes.Admin);
         admin.MapItems();
-//        admin.MapTraining();
-//        admin.MapMerging();
+        admin.MapTraining();
+        admin.MapMerging();
 //        admin.MapBundles();
         return app;
+    }
+
+    /// <summary>Opens the storage and sees to it that somebody can call. Comes before the start.</summary>
+    public static void Prepare(IServiceProvider services)
+    {
+        services.OpenStorage();
+        services.ReleaseIdempotencyKeys();
+        services.GetRequiredService<FirstKey>().Ensure();
     }
 }

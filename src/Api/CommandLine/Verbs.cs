@@ -32,6 +32,7 @@ static class Verbs
         }
 
         await using var app = Program.Build(args);
+        Program.Prepare(app.Services);
         await app.RunAsync(stop);
         return 0;
     }

@@ -19,5 +19,6 @@ static class JsonSetup
         options.RespectNullableAnnotations = true;
         options.RespectRequiredConstructorParameters = true;
         options.PropertyNameCaseInsensitive = false;
+        options.Converters.Add(new JsonStringEnumConverter(allowIntegerValues: false));
     }
 }

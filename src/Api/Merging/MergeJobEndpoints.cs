@@ -1,0 +1,32 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http.HttpResults;
+using ScoringService.Api.Items;
+using ScoringService.Api.Jobs;
+using ScoringService.Api.Security;
+using ScoringService.Merging.Recipes;
+
+namespace ScoringService.Api.Merging;
+
+/// <summary>The jobs that merge item models into a bundle.</summary>
+static class MergeJobEndpoints
+{
+    public static void MapMerging(this RouteGroupBuilder admin)
+    {
+        var jobs = admin.MapGroup("/merge-jobs").WithTags("Merge jobs");
+        jobs.MapPost("/", Start).WithName("StartMergeJob")
+            .WithSummary("Merge item models into a bundle")
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+        jobs.MapJobs(JobKinds.Merge, "MergeJob");
+    }
+
+    static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Start(
+        MergeRecipe recipe, ItemStore items, JobQueue queue, ClaimsPrincipal caller, CancellationToken stop)
+    {
+        var validation = MergeRecipeValidation.Validate(recipe, await items.WithModel(stop));
+        if (validation.Failed)
+            return validation.Problem;
+
+        var job = await queue.Enqueue(JobKinds.Merge, recipe, caller.Tenant(), stop);
+        return TypedResults.Accepted($"/v1/admin/merge-jobs/{job.Id}", job);
+    }
+}
