@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Recipes;
 
 namespace ScoringService.Merging.Planning;
