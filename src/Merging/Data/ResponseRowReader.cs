@@ -1,0 +1,83 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using ScoringService.Inference.Scoring;
+
+namespace ScoringService.Merging.Data;
+
+/// <summary>Turns rows of text fields into labelled responses of one item, and collects what is wrong with them.</summary>
+sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
+{
+    const int LongestId = 200;
+
+    readonly ImmutableArray<LabelledResponse>.Builder _rows = ImmutableArray.CreateBuilder<LabelledResponse>();
+    readonly HashSet<string> _ids = [];
+
+    /// <summary>The columns a row must have.</summary>
+    public ImmutableArray<string> Columns { get; } = item.Scoring == ScoringKind.MultiClass ? ["id", "text", "score"] : ["id", "text", .. item.Labels];
+
+    /// <summary>Reads a row; null if it has errors.</summary>
+    /// <param name="line">Where it starts.</param>
+    /// <param name="field">The content of a column; null where the row has none.</param>
+    public LabelledResponse? Read(long line, Func<string, string?> field)
+    {
+        var before = errors.Count;
+        var id = Id(line, field("id"));
+        var text = Text(line, field("text"));
+        var labels = item.Scoring == ScoringKind.MultiClass ? Class(line, field("score")) : [.. item.Labels.Select(label => Holds(line, label, field(label)))];
+        if (errors.Count > before)
+            return null;
+        var response = new LabelledResponse(id!, text!, labels);
+        _rows.Add(response);
+        return response;
+    }
+
+    /// <summary>Records an error outside the fields of a row.</summary>
+    public void Refuse(long line, string? column, string reason) => errors.Add(line, column, reason);
+
+    /// <summary>What was read.</summary>
+    public ResponseRows Finish()
+    {
+        if (_rows.Count == 0 && errors.Count == 0)
+            errors.Add(1, null, "There is no row.");
+        return new ResponseRows(_rows.ToImmutable(), errors.Build());
+    }
+
+    string? Id(long line, string? id)
+    {
+        if (string.IsNullOrWhiteSpace(id))
+            errors.Add(line, "id", "The id is missing.");
+        else if (id.Length > LongestId || id.Any(char.IsControl))
+            errors.Add(line, "id", $"An id has at most {LongestId} characters and no control characters.");
+        else if (!_ids.Add(id))
+            errors.Add(line, "id", $"The id '{id}' is there twice.");
+        return id;
+    }
+
+    string? Text(long line, string? text)
+    {
+        if (text is null)
+            errors.Add(line, "text", "The text is missing.");
+        else if (text.Length > ResponseRows.MaxTextLength)
+            errors.Add(line, "text", $"The text has {text.Length} characters; at most {ResponseRows.MaxTextLength} are allowed.");
+        else if (text.Contains('\0'))
+            errors.Add(line, "text", "The text holds a NUL character.");
+        return text;
+    }
+
+    ImmutableArray<bool> Class(long line, string? score)
+    {
+        var right = score is null ? -1 : item.Labels.IndexOf(score);
+        if (right < 0 && double.TryParse(score, NumberStyles.Float, CultureInfo.InvariantCulture, out var points))
+            right = item.Points.IndexOf(points);
+        if (right < 0)
+            errors.Add(line, "score", $"{(score is null ? "The score is missing" : "The score is not one of the item's")}. Allowed: {string.Join(", ", item.Labels)}.");
+        return [.. item.Labels.Select((_, label) => label == right)];
+    }
+
+    bool Holds(long line, string label, string? value)
+    {
+        if (value is not ("0" or "1"))
+            errors.Add(line, label, "A label is 0 or 1.");
+        return value == "1";
+    }
+}
