@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Merging.Methods;
+using ScoringService.Merging.Training;
 using static ScoringService.Merging.Tests.Methods.Models;
 
 namespace ScoringService.Merging.Tests.Methods;
@@ -168,7 +169,7 @@ public sealed class MergeTests
         Assert.Contains("'x' has no model", Refusal(new Ties { Reference = "x" }, ["a", "b"], Model("a", Encoder(1, 2)), Model("b", Encoder(1, 2))), StringComparison.Ordinal);
     }
 
-    static string Refusal(StaticMethod method, ImmutableArray<string> group, params Training.ItemModel[] models) =>
+    static string Refusal(StaticMethod method, ImmutableArray<string> group, params ItemModel[] models) =>
         Assert.Throws<MergeException>(() => Merge.Combine(method, Encoder(0, 0), group, ById(models))).Message;
 
     static void AssertClose(float[] expected, float[] actual) => Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-6f));

@@ -1,8 +1,7 @@
-using System.Globalization;
 using System.Text.Json;
-using CsvHelper;
 using ScoringService.Inference.Scoring;
 using ScoringService.Inference.Tokenization;
+using ScoringService.Merging.Data;
 using ScoringService.Merging.Training;
 
 namespace ScoringService.Merging.Tests.Training;
@@ -17,17 +16,18 @@ public class FineTuningRunTests
     public void Fine_tuning_follows_PyTorch_to_the_same_predictions()
     {
         using var golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "finetune_ss_peabody.json")));
-        var (train, test) = (Responses("train"), Responses("test"));
+        var data = ItemDataFile.ReadAsWritten(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", "SS_Peabody.csv"));
+        var tokenizer = BertTokenizer.Load(MiniLm.Directory);
         var batches = Read<int[][]>("order").SelectMany(epoch => epoch.Chunk(BatchSize)).ToArray();
         var schedule = new LearningRateSchedule(batches.Length, .1);
         using var trainer = new ItemTrainer(
-            MiniLm.Checkpoint.Config, MiniLm.Checkpoint.Encoder, StartingHead(), ScoringKind.MultiClass, new() { MaxTokens = 64 }, new());
+            MiniLm.Checkpoint.Config, MiniLm.Checkpoint.Encoder, StartingHead(), ScoringKind.MultiClass, new(), new());
 
         var losses = batches.Select((batch, step) => trainer.Step(
-            Array.ConvertAll(batch, row => train[row].Ids), [.. batch.SelectMany(row => OneHot(train[row].Class))], schedule.Factor(step),
-            CancellationToken.None).Loss).ToArray();
-        var logits = new float[test.Length * Classes];
-        trainer.Score(Array.ConvertAll(test, response => response.Ids), logits, CancellationToken.None);
+            [.. batch.Select(row => tokenizer.Encode(data.Train[row].Text, 64))], [.. batch.SelectMany(row => OneHot(data.Train[row].Class))],
+            schedule.Factor(step), CancellationToken.None).Loss).ToArray();
+        var logits = new float[data.Test.Length * Classes];
+        trainer.Score([.. data.Test.Select(response => tokenizer.Encode(response.Text, 64))], logits, CancellationToken.None);
 
         var expected = Read<float[]>("losses");
         Assert.All(Enumerable.Range(0, 20), step => Assert.Equal(expected[step], losses[step], 1e-4));
@@ -42,15 +42,6 @@ public class FineTuningRunTests
                 new([Classes, byHidden.Length], [.. Enumerable.Range(0, Classes).SelectMany(label => byHidden.Select(row => row[label]))]),
                 new([Classes], Read<float[]>("headBias")));
         }
-    }
-
-    static (int[] Ids, int Class)[] Responses(string split)
-    {
-        var tokenizer = BertTokenizer.Load(MiniLm.Directory);
-        using var csv = new CsvReader(
-            new StreamReader(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", "SS_Peabody.csv")), CultureInfo.InvariantCulture);
-        return [.. csv.GetRecords(new { id = "", split = "", score = 0, text = "" })
-            .Where(row => row.split == split).Select(row => (tokenizer.Encode(row.text, 64), row.score))];
     }
 
     static IEnumerable<float> OneHot(int label) => Enumerable.Range(0, Classes).Select(other => other == label ? 1f : 0f);
