@@ -93,13 +93,6 @@ sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory dir
         return DeleteOutcome.Deleted;
     }
 
-    /// <summary>Ids of the items that have a model.</summary>
-    public async Task<IReadOnlySet<string>> WithModel(CancellationToken stop)
-    {
-        await using var db = await databases.CreateDbContextAsync(stop);
-        return await db.ItemModels.Select(model => model.ItemId).ToHashSetAsync(stop);
-    }
-
     static bool SameLabels(Item a, Item b) => a.Scoring == b.Scoring && a.Labels.AsSpan().SequenceEqual(b.Labels.AsSpan());
 
     static async Task<bool> HasLabelledThings(ScoringDb db, string id, CancellationToken stop) =>

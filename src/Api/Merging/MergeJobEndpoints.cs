@@ -2,6 +2,7 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using ScoringService.Api.Items;
 using ScoringService.Api.Jobs;
+using ScoringService.Api.Problems;
 using ScoringService.Api.Security;
 using ScoringService.Merging.Recipes;
 
@@ -22,7 +23,8 @@ static class MergeJobEndpoints
     static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Start(
         MergeRecipe recipe, ItemStore items, JobQueue queue, ClaimsPrincipal caller, CancellationToken stop)
     {
-        var validation = MergeRecipeValidation.Validate(recipe, await items.WithModel(stop));
+        var validation = new Validation();
+        _ = MergeRecipeValidation.ItemsOf(recipe, (await items.List(stop)).Items, validation);
         if (validation.Failed)
             return validation.Problem;
 

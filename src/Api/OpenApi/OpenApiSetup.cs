@@ -57,8 +57,8 @@ static class OpenApiSetup
     /// <summary>The document as JSON, without listening.</summary>
     public static async Task<string> DescribeAsync(this WebApplication app, CancellationToken stop)
     {
-        // The routes are known to the API explorer only once the endpoints have been built into a pipeline.
-        _ = ((IApplicationBuilder)app).Build();
+        // Until the service starts, its routes are known only to the builder; this hands them to the API explorer.
+        app.UseRouting().UseEndpoints(_ => { });
         var document = await app.Services.GetRequiredService<IAsyncSwaggerProvider>().GetSwaggerAsync(Document);
         return await document.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, stop) + "\n";
     }
