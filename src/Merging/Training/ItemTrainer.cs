@@ -103,7 +103,7 @@ public sealed class ItemTrainer : IDisposable
     }
 
     /// <summary>A copy of the encoder as it is; frozen tensors are shared with the base model.</summary>
-    public IReadOnlyDictionary<string, Tensor> Encoder() => BertTensors.Shapes(config).Keys.ToImmutableDictionary(
+    public IReadOnlyDictionary<string, Tensor> Encoder() => BertTensors.Shapes(config).Keys.ToDictionary(
         name => name, name => trained.TryGetValue(name, out var parameter) ? parameter.ToTensor() : initial[name]);
 
     /// <summary>A copy of the head as it is.</summary>
