@@ -93,7 +93,8 @@ public sealed record BundleEncoder(string Name, string Graph, string Weights, Im
 /// <summary>An item as the bundle scores it; its head is in <c>heads.safetensors</c>.</summary>
 /// <param name="Definition">Labels and points.</param>
 /// <param name="Calibration">From logits to probabilities and decisions.</param>
-public sealed record BundleItem(Item Definition, Calibration Calibration);
+/// <param name="Trained">Lengths of the responses its model was trained on; null when they are not known.</param>
+public sealed record BundleItem(Item Definition, Calibration Calibration, TokenRange? Trained = null);
 
 /// <summary>A file of a bundle.</summary>
 /// <param name="Path">Path in the bundle, with slashes.</param>

@@ -7,8 +7,11 @@ namespace ScoringService.Inference.Tokenization;
 /// <param name="Truncated">Whether the end of the text was left out to stay within the token limit.</param>
 public sealed record TokenizedResponse(int[] Ids, int Words, int Unknown, bool Truncated)
 {
+    /// <summary>Whether there is nothing to read: a text of blanks and invisible characters.</summary>
+    public bool IsEmpty => Ids.Length <= 2;
+
     /// <summary><see cref="Unknown"/> over the number of ids without <c>[CLS]</c> and <c>[SEP]</c>; 0 for an empty text.</summary>
-    public double UnknownFraction => Ids.Length > 2 ? (double)Unknown / (Ids.Length - 2) : 0;
+    public double UnknownFraction => IsEmpty ? 0 : (double)Unknown / (Ids.Length - 2);
 }
 
 /// <summary>Two texts as the encoder reads them: <c>[CLS] first [SEP] second [SEP]</c>.</summary>

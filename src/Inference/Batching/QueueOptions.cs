@@ -1,0 +1,15 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace ScoringService.Inference.Batching;
+
+/// <summary>How responses become batches, and how many may wait.</summary>
+public sealed record QueueOptions
+{
+    /// <summary>
+    /// Size of a batch in tokens, padding included: its longest response times its responses. A longer response runs alone. Default 1024.
+    /// </summary>
+    [Range(1, 1 << 20)] public int BatchTokens { get; init; } = 1024;
+
+    /// <summary>Tokens that may wait or run, over all encoders. A request that goes beyond is refused whole. Default 131,072.</summary>
+    [Range(1, 1L << 40)] public long WaitingTokens { get; init; } = 131_072;
+}

@@ -1,0 +1,104 @@
+using ScoringService.Inference.Scoring;
+
+namespace ScoringService.Inference.Tests.Scoring;
+
+public sealed class ActiveBundleTests : IDisposable
+{
+    static readonly ResponseToScore Response = new("r", "wide", "Because he is greedy!");
+
+    readonly SmallBundle bundles = new();
+
+    public void Dispose() => bundles.Dispose();
+
+    [Fact]
+    public async Task Nothing_is_active_at_first()
+    {
+        await using var active = new ActiveBundle();
+
+        Assert.Null(active.Acquire());
+    }
+
+    [Fact]
+    public async Task A_request_finishes_on_the_bundle_it_began_with()
+    {
+        await using var active = new ActiveBundle();
+        var (first, second) = (Load(seed: 1), Load(seed: 2));
+        await active.ActivateAsync(first, CancellationToken.None);
+        var lease = active.Acquire()!;
+
+        var activation = active.ActivateAsync(second, CancellationToken.None);
+        while (await ScoreNow(active) != second.Bundle.Id)
+            Assert.False(activation.IsCompleted);
+        var late = (ScoredResponse)(await lease.Scorer.ScoreAsync([Response], CancellationToken.None)).Results[0];
+
+        Assert.Equal(first.Bundle.Id, late.Bundle);
+        Assert.False(activation.IsCompleted);
+        lease.Dispose();
+        lease.Dispose();
+        await activation;
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => first.ScoreAsync([Response], CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Swapping_under_traffic_loses_no_request()
+    {
+        await using var active = new ActiveBundle();
+        await active.ActivateAsync(Load(seed: 0), CancellationToken.None);
+        using var stop = new CancellationTokenSource();
+        var seen = new System.Collections.Concurrent.ConcurrentDictionary<string, bool>();
+        var traffic = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+                seen.TryAdd(await ScoreNow(active), true);
+        })).ToArray();
+
+        for (var seed = 1; seed < 6; seed++)
+        {
+            var next = Load(seed);
+            await active.ActivateAsync(next, CancellationToken.None);
+            while (!seen.ContainsKey(next.Bundle.Id))
+                Assert.Equal(next.Bundle.Id, await ScoreNow(active));
+        }
+        await stop.CancelAsync();
+        await Task.WhenAll(traffic);
+
+        Assert.InRange(seen.Count, 5, 6);
+    }
+
+    [Fact]
+    public async Task A_bundle_that_fails_its_probe_is_never_active()
+    {
+        await using var active = new ActiveBundle();
+        var good = Load(seed: 1);
+        await active.ActivateAsync(good, CancellationToken.None);
+        var bad = Scorer.Load(bundles.Publish(seed: 2, headScale: 3e38f), new ServingOptions(), TimeProvider.System);
+
+        await Assert.ThrowsAsync<NotFiniteNumberException>(() => active.ActivateAsync(bad, CancellationToken.None));
+
+        Assert.Equal(good.Bundle.Id, await ScoreNow(active));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => bad.ScoreAsync([Response], CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task After_the_end_nothing_becomes_active()
+    {
+        var active = new ActiveBundle();
+        await active.ActivateAsync(Load(seed: 1), CancellationToken.None);
+        await active.DisposeAsync();
+
+        Assert.Null(active.Acquire());
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => active.ActivateAsync(Load(seed: 2), CancellationToken.None));
+    }
+
+    Scorer Load(int seed) => Scorer.Load(bundles.Publish(seed), new ServingOptions(), TimeProvider.System);
+
+    /// <summary>Scores with whatever is active.</summary>
+    /// <returns>Id of the bundle in the result.</returns>
+    static async Task<string> ScoreNow(ActiveBundle active)
+    {
+        using var lease = active.Acquire()!;
+        var scored = (ScoredResponse)(await lease.Scorer.ScoreAsync([Response], CancellationToken.None)).Results[0];
+        Assert.Equal(lease.Scorer.Bundle.Id, scored.Bundle);
+        return scored.Bundle;
+    }
+}
