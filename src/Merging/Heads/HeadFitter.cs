@@ -29,7 +29,7 @@ public static class HeadFitter
     const double GradientTolerance = 1e-6;
 
     /// <summary>The λ that are tried, strongest first.</summary>
-    public static ImmutableArray<double> Grid { get; } = [1, .3, .1, .03, .01, .003, .001, .0003];
+    public static ImmutableArray<double> Grid { get; } = [1, .5, .2, .1, .05, .02, .01, .003];
 
     /// <summary>Fits an item's head.</summary>
     /// <param name="item">The item, for its labels and its kind.</param>
