@@ -40,7 +40,8 @@ public sealed class ItemDataFileTests : IDisposable
     [Fact]
     public void Scores_are_sorted_as_numbers()
     {
-        var item = ItemDataFile.ReadAsWritten(Write("item", "id,split,item,score,text\na,train,item,10,x\nb,train,item,2.5,y\nc,test,item,-1,z\n")).Item;
+        var item =
+            ItemDataFile.ReadAsWritten(Write("item", "id,split,item,score,text\na,train,item,10,x\nb,train,item,2.5,y\nc,test,item,-1,z\n")).Item;
 
         Assert.Equal<string>(["-1", "2.5", "10"], item.Labels);
         Assert.Equal<double>([-1, 2.5, 10], item.Points);
@@ -60,7 +61,7 @@ public sealed class ItemDataFileTests : IDisposable
     [InlineData("id,item,score,text\na,item,1,x\n", "line 1, column 'split'")]
     [InlineData("id,split,item,text\na,train,item,x\n", "neither a column 'score'")]
     [InlineData("id,split,item,score,lie,text\na,train,item,1,1,x\n", "Beside 'score' there is lie")]
-    [InlineData("id,split,item,score,text\na,train,item,1,x\nb,dev,item,2,y\n", "line 3, column 'split': There is no such split. Allowed: train, validation, test")]
+    [InlineData("id,split,item,score,text\na,train,item,1,x\nb,dev,item,2,y\n", "line 3, column 'split': There is no such split.")]
     [InlineData("id,split,item,score,text\na,train,item,1,x\nb,train,other,2,y\n", "belongs to 'other'")]
     [InlineData("id,split,item,score,text\na,train,item,1,x\nb,train,item,high,y\n", "line 3, column 'score'")]
     [InlineData("id,split,item,score,text\na,train,item,1,x\nb,train,item,1,y\n", "two different scores")]

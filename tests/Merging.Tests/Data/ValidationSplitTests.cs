@@ -17,7 +17,8 @@ public sealed class ValidationSplitTests
 
             var (train, validation) = ValidationSplit.HoldOut(all);
 
-            Assert.True(train.Concat(validation).OrderBy(row => int.Parse(row.Id, provider: null)).SequenceEqual(all), $"seed {seed}: not a partition");
+            Assert.True(
+                train.Concat(validation).OrderBy(row => int.Parse(row.Id, provider: null)).SequenceEqual(all), $"seed {seed}: not a partition");
             Assert.True(IsInOrder(train) && IsInOrder(validation), $"seed {seed}: order lost");
             foreach (var stratum in all.GroupBy(Combination))
             {
@@ -38,5 +39,6 @@ public sealed class ValidationSplitTests
 
     static string Combination(LabelledResponse row) => string.Join(',', row.Labels);
 
-    static bool IsInOrder(ImmutableArray<LabelledResponse> rows) => rows.Select(row => int.Parse(row.Id, provider: null)) is var ids && ids.SequenceEqual(ids.Order());
+    static bool IsInOrder(ImmutableArray<LabelledResponse> rows) =>
+        rows.Select(row => int.Parse(row.Id, provider: null)) is var ids && ids.SequenceEqual(ids.Order());
 }
