@@ -70,7 +70,8 @@ public sealed class MetricSetTests
         for (var seed = 0; seed < 50; seed++)
         {
             var random = new Random(seed);
-            double[] truth = [.. Enumerable.Range(0, random.Next(10, 60)).Select(_ => random.Next(4))], predicted = [.. truth.Select(_ => random.Next(4))];
+            double[] truth = [.. Enumerable.Range(0, random.Next(10, 60)).Select(_ => random.Next(4))];
+            double[] predicted = [.. truth.Select(_ => random.Next(4))];
             double observed = 0, chance = 0;
             for (var i = 0; i < 4; i++)
             {
@@ -100,7 +101,9 @@ public sealed class MetricSetTests
     public void Names_in_json_are_those_of_the_contract()
     {
         var json = JsonSerializer.SerializeToElement(MetricSet.Of(Scale, Classes(0), Classes(0)), JsonSerializerOptions.Web);
-        Assert.Equal(["accuracy", "macroF1", "microF1", "exactMatch", "perLabelAccuracy", "qwk", "smd", "n"], json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(
+            ["accuracy", "macroF1", "microF1", "exactMatch", "perLabelAccuracy", "qwk", "smd", "n"],
+            json.EnumerateObject().Select(member => member.Name));
     }
 
     [Fact]
