@@ -11,5 +11,6 @@ static class Golden
 
     public static Tensor Matrix(JsonElement rows) => Matrix(rows.Deserialize<double[][]>()!);
 
-    public static Tensor Matrix(double[][] rows) => new([rows.Length, rows[0].Length], [.. rows.SelectMany(row => row).Select(value => (float)value)]);
+    public static Tensor Matrix(double[][] rows) =>
+        new([rows.Length, rows[0].Length], [.. rows.SelectMany(row => row).Select(value => (float)value)]);
 }

@@ -26,7 +26,8 @@ public sealed class DistanceMatrix
     {
         ArgumentNullException.ThrowIfNull(features);
         if (features.Shape is not [> 0 and var count, > 0 and var width])
-            throw new ArgumentException($"Features must be a [responses, hidden] matrix with at least one row; they are {features.Describe()}.", nameof(features));
+            throw new ArgumentException(
+                $"Features must be a [responses, hidden] matrix with at least one row; they are {features.Describe()}.", nameof(features));
         if (!TensorPrimitives.IsFiniteAll<float>(features.Values))
             throw new ArgumentException("Features must be finite; at least one is NaN or infinite.", nameof(features));
 

@@ -3,22 +3,28 @@ using System.Numerics.Tensors;
 namespace ScoringService.Merging.Alignment;
 
 /// <summary>What the comparison of two clouds found.</summary>
-/// <param name="Distance">Squared-loss objective at the coupling, without factor ½ and without root; at least 0. Unit: squared feature distance.</param>
-/// <param name="Coupling">How much of each point of the first cloud corresponds to each of the second: <c>[n, m]</c>, rows sum to 1/n, columns to 1/m.</param>
+/// <param name="Distance">
+/// Squared-loss objective at the coupling, without factor ½ and without root; at least 0. Unit: squared feature distance.
+/// </param>
+/// <param name="Coupling">
+/// How much of each point of the first cloud corresponds to each of the second: <c>[n, m]</c>, rows sum to 1/n, columns to 1/m.
+/// </param>
 /// <param name="Iterations">Conditional-gradient steps taken.</param>
 public sealed record GwResult(double Distance, Matrix Coupling, int Iterations);
 
 /// <summary>
-/// The Gromov-Wasserstein discrepancy of two clouds with uniform weights (Mémoli 2011; Peyré, Cuturi and Solomon 2016, prop. 1):
-/// the minimum over couplings G of Σ (C₁[i,k] − C₂[j,l])² G[i,j] G[k,l], by exact conditional gradient from the product coupling with closed-form line search
-/// (Vayer et al. 2019, alg. 1 and 2). The problem is not convex: clouds with symmetries of their own can end in a local minimum.
+/// The Gromov-Wasserstein discrepancy of two clouds with uniform weights (Mémoli 2011; Peyré, Cuturi and Solomon 2016, prop. 1): the minimum over
+/// couplings G of Σ (C₁[i,k] − C₂[j,l])² G[i,j] G[k,l], by exact conditional gradient from the product coupling with closed-form line search (Vayer
+/// et al. 2019, alg. 1 and 2). The problem is not convex: clouds with symmetries of their own can end in a local minimum.
 /// </summary>
 public static class GromovWasserstein
 {
     const double Tolerance = 1e-9;
     const int MaxIterations = 10_000;
 
-    /// <summary>Compares two clouds by their inner distances. Stops when a step changes the objective by less than 1e-9, absolutely or relatively.</summary>
+    /// <summary>
+    /// Compares two clouds by their inner distances. Stops when a step changes the objective by less than 1e-9, absolutely or relatively.
+    /// </summary>
     /// <param name="x">Distances within the first cloud, C₁ <c>[n, n]</c>.</param>
     /// <param name="y">Distances within the second cloud, C₂ <c>[m, m]</c>; the clouds need neither the same size nor the same dimension.</param>
     /// <param name="stop">Ends the search between two steps.</param>
@@ -41,7 +47,8 @@ public static class GromovWasserstein
         var vertex = new List<TransportedMass>(n + m);
         Matrix gradient = new(n, m), vertexTimesY = new(n, m), change = new(n, m);
         var iterations = 0;
-        for (var moved = double.PositiveInfinity; moved >= Tolerance && moved >= Tolerance * Math.Abs(objective) && iterations < MaxIterations; iterations++)
+        double moved;
+        do
         {
             stop.ThrowIfCancellationRequested();
             Gradient(squaresX, squaresY, product, gradient);
@@ -61,7 +68,9 @@ public static class GromovWasserstein
             var before = objective;
             objective = constant - (2 * TensorPrimitives.Dot<double>(product.Values, coupling.Values));
             moved = Math.Abs(objective - before);
+            iterations++;
         }
+        while (moved >= Tolerance * Math.Max(1, Math.Abs(objective)) && iterations < MaxIterations);
         return new GwResult(Math.Max(0, objective), coupling, iterations);
     }
 

@@ -46,7 +46,9 @@ public sealed class Matrix(int rows, int columns)
     }
 
     /// <summary>Writes <c>left · right</c> into <paramref name="product"/>, which must be another matrix than both.</summary>
-    /// <remarks>Every element is summed along the inner dimension in the same order, so equal rows give equal bits and X·Xᵀ is exactly symmetric.</remarks>
+    /// <remarks>
+    /// Every element is summed along the inner dimension in the same order, so equal rows give equal bits and X·Xᵀ is exactly symmetric.
+    /// </remarks>
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
     public static void Multiply(Matrix left, Matrix right, Matrix product)
     {

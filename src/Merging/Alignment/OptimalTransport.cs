@@ -7,14 +7,15 @@ namespace ScoringService.Merging.Alignment;
 readonly record struct TransportedMass(int Row, int Column, double Mass);
 
 /// <summary>
-/// Exact linear optimal transport between two uniform distributions: the plan G ≥ 0 with row sums 1/rows and column sums 1/columns that minimizes ⟨cost, G⟩,
-/// by the primal network simplex method on the spanning trees of the bipartite graph (Ahuja, Magnanti and Orlin 1993, ch. 11).
-/// Keep one solver for a series of problems: each starts from the last one's optimal tree, which stays feasible because only the costs change.
+/// Exact linear optimal transport between two uniform distributions: the plan G ≥ 0 with row sums 1/rows and column sums 1/columns that minimizes
+/// ⟨cost, G⟩, by the primal network simplex method on the spanning trees of the bipartite graph (Ahuja, Magnanti and Orlin 1993, ch. 11). Keep one
+/// solver for a series of problems: each starts from the last one's optimal tree, which stays feasible because only the costs change.
 /// </summary>
 /// <remarks>
-/// Assignment problems are so degenerate that the method could cycle. Flows are therefore integers of a perturbed problem: every row supplies one unit more than its
-/// <c>Scale</c>-fold share and the last column takes these units. No set of rows then matches a set of columns but all of both, so every tree
-/// carries positive flow everywhere and every pivot lowers the cost. The perturbation of an arc is less than half of <c>Scale</c>: rounding takes it out.
+/// Assignment problems are so degenerate that the method could cycle. Flows are therefore integers of a perturbed problem: every row supplies one
+/// unit more than its <c>Scale</c>-fold share and the last column takes these units. No set of rows then matches a set of columns but all of both,
+/// so every tree carries positive flow everywhere and every pivot lowers the cost. The perturbation of an arc is less than half of <c>Scale</c>:
+/// rounding takes it out.
 /// </remarks>
 sealed class OptimalTransport
 {
@@ -96,7 +97,8 @@ sealed class OptimalTransport
     /// <summary>Brings the arc from <paramref name="row"/> to <paramref name="column"/> (both nodes) into the tree.</summary>
     void Pivot(int row, int column, Matrix cost)
     {
-        // Along the cycle that the arc closes, flow falls on the arcs of rows on the row's side and of columns on the column's side, and rises on the others.
+        // Along the cycle that the arc closes, flow falls on the arcs of rows on the row's side and of columns on the column's side, and rises on
+        // the others.
         var leaving = None;
         var rowSide = false;
         for (int a = row, b = column; a != b;)

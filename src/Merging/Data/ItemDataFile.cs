@@ -5,8 +5,8 @@ using ScoringService.Inference.Scoring;
 namespace ScoringService.Merging.Data;
 
 /// <summary>
-/// Reads data sets: UTF-8 CSV files (RFC 4180), one per item and named after it, with the columns <c>id,split,item,text</c> and either <c>score</c> (a
-/// multi-class item; its labels are the distinct scores) or one 0/1 column a label (a multi-label item, one point each).
+/// Reads data sets: UTF-8 CSV files (RFC 4180), one per item and named after it, with the columns <c>id,split,item,text</c> and either <c>score</c>
+/// (a multi-class item; its labels are the distinct scores) or one 0/1 column a label (a multi-label item, one point each).
 /// </summary>
 public static class ItemDataFile
 {
@@ -23,7 +23,9 @@ public static class ItemDataFile
             : throw new ItemDataException(directory, new RowErrors([new RowError(0, null, "The directory holds no .csv file.")], 1));
     }
 
-    /// <summary>Reads one item. Where no row belongs to the validation split, a tenth of the training rows is set aside (<see cref="ValidationSplit"/>).</summary>
+    /// <summary>
+    /// Reads one item. Where no row belongs to the validation split, a tenth of the training rows is set aside (<see cref="ValidationSplit"/>).
+    /// </summary>
     /// <exception cref="ItemDataException">The file has errors; none of it is used.</exception>
     public static ItemData Read(string file)
     {
@@ -101,7 +103,7 @@ public static class ItemDataFile
         if (others.Length == 0)
             errors.Add(1, null, "There is neither a column 'score' nor one for each label.");
         else if (others.Contains("score") && others.Length > 1)
-            errors.Add(1, null, $"Beside 'score' there is {string.Join(", ", others.Where(column => column != "score"))}. Keep 'score' or the labels, not both.");
+            errors.Add(1, null, $"Beside 'score' there is {string.Join(", ", others.Except(["score"]))}. Keep 'score' or the labels, not both.");
         return errors.Count == 0;
     }
 }
@@ -109,8 +111,7 @@ public static class ItemDataFile
 /// <summary>A data set that cannot be used.</summary>
 /// <param name="path">The file or directory.</param>
 /// <param name="errors">What is wrong with it.</param>
-public sealed class ItemDataException(string path, RowErrors errors)
-    : Exception($"{path} has {errors.Count} errors; the first: line {errors.First[0].Line}{(errors.First[0].Column is { } column ? $", column '{column}'" : "")}: {errors.First[0].Reason}")
+public sealed class ItemDataException(string path, RowErrors errors) : Exception($"{path} has {errors.Count} errors; the first: {errors.First[0]}")
 {
     /// <summary>What is wrong.</summary>
     public RowErrors Errors => errors;

@@ -13,7 +13,8 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
     readonly HashSet<string> _ids = [];
 
     /// <summary>The columns a row must have.</summary>
-    public ImmutableArray<string> Columns { get; } = item.Scoring == ScoringKind.MultiClass ? ["id", "text", "score"] : ["id", "text", .. item.Labels];
+    public ImmutableArray<string> Columns { get; } =
+        item.Scoring == ScoringKind.MultiClass ? ["id", "text", "score"] : ["id", "text", .. item.Labels];
 
     /// <summary>Reads a row; null if it has errors.</summary>
     /// <param name="line">Where it starts.</param>
@@ -23,7 +24,8 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
         var before = errors.Count;
         var id = Id(line, field("id"));
         var text = Text(line, field("text"));
-        var labels = item.Scoring == ScoringKind.MultiClass ? Class(line, field("score")) : [.. item.Labels.Select(label => Holds(line, label, field(label)))];
+        var labels =
+            item.Scoring == ScoringKind.MultiClass ? Class(line, field("score")) : [.. item.Labels.Select(label => Holds(line, label, field(label)))];
         if (errors.Count > before)
             return null;
         var response = new LabelledResponse(id!, text!, labels);
@@ -70,7 +72,10 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
         if (right < 0 && double.TryParse(score, NumberStyles.Float, CultureInfo.InvariantCulture, out var points))
             right = item.Points.IndexOf(points);
         if (right < 0)
-            errors.Add(line, "score", $"{(score is null ? "The score is missing" : "The score is not one of the item's")}. Allowed: {string.Join(", ", item.Labels)}.");
+        {
+            var reason = score is null ? "The score is missing" : "The score is not one of the item's";
+            errors.Add(line, "score", $"{reason}. Allowed: {string.Join(", ", item.Labels)}.");
+        }
         return [.. item.Labels.Select((_, label) => label == right)];
     }
 

@@ -13,8 +13,8 @@ public sealed record ResponseRows(ImmutableArray<LabelledResponse> Rows, RowErro
     public const int MaxTextLength = 20_000;
 
     /// <summary>
-    /// Reads CSV (RFC 4180) with the columns <c>id,text,score</c> of a multi-class item or <c>id,text,&lt;label&gt;…</c>, 0 or 1 each, of a multi-label one, in any
-    /// order. Whatever the content, errors are returned and not thrown.
+    /// Reads CSV (RFC 4180) with the columns <c>id,text,score</c> of a multi-class item or <c>id,text,&lt;label&gt;…</c>, 0 or 1 each, of a
+    /// multi-label one, in any order. Whatever the content, errors are returned and not thrown.
     /// </summary>
     /// <param name="body">UTF-8; read to its end.</param>
     /// <param name="item">The item the responses answer.</param>
@@ -32,8 +32,8 @@ public sealed record ResponseRows(ImmutableArray<LabelledResponse> Rows, RowErro
     }
 
     /// <summary>
-    /// Reads newline-delimited JSON: one object a line with the members <c>id</c>, <c>text</c> and <c>score</c>, or one for each label (0, 1, true or false).
-    /// Whatever the content, errors are returned and not thrown.
+    /// Reads newline-delimited JSON: one object a line with the members <c>id</c>, <c>text</c> and <c>score</c>, or one for each label (0, 1, true
+    /// or false). Whatever the content, errors are returned and not thrown.
     /// </summary>
     /// <param name="body">UTF-8; read to its end.</param>
     /// <param name="item">The item the responses answer.</param>
@@ -58,7 +58,8 @@ public sealed record ResponseRows(ImmutableArray<LabelledResponse> Rows, RowErro
         Dictionary<string, string?>? members;
         try
         {
-            members = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(json)?.ToDictionary(member => member.Key, member => Text(member.Value));
+            members = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(json)?
+                .ToDictionary(member => member.Key, member => Text(member.Value));
         }
         catch (JsonException)
         {

@@ -6,7 +6,11 @@ namespace ScoringService.Merging.Data;
 /// <param name="Line">Line of the file or body on which the row starts, from 1.</param>
 /// <param name="Column">Column at fault; null when it is the row as a whole.</param>
 /// <param name="Reason">What is wrong and what is expected.</param>
-public readonly record struct RowError(long Line, string? Column, string Reason);
+public readonly record struct RowError(long Line, string? Column, string Reason)
+{
+    /// <summary>For people: <c>line 3, column 'score': …</c></summary>
+    public override string ToString() => $"line {Line}{(Column is null ? "" : $", column '{Column}'")}: {Reason}";
+}
 
 /// <summary>Everything wrong with a file or body of labelled responses.</summary>
 /// <param name="First">The first errors, at most 20, in the order of the rows.</param>

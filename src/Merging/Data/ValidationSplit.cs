@@ -14,7 +14,8 @@ public static class ValidationSplit
     /// </summary>
     /// <param name="responses">All responses that may be trained on.</param>
     /// <returns>The responses that stay and those set aside, both in their original order.</returns>
-    public static (ImmutableArray<LabelledResponse> Train, ImmutableArray<LabelledResponse> Validation) HoldOut(ImmutableArray<LabelledResponse> responses)
+    public static (ImmutableArray<LabelledResponse> Train, ImmutableArray<LabelledResponse> Validation) HoldOut(
+        ImmutableArray<LabelledResponse> responses)
     {
         var strata = Enumerable.Range(0, responses.Length)
             .GroupBy(row => string.Concat(responses[row].Labels.Select(holds => holds ? '1' : '0')))
@@ -25,7 +26,9 @@ public static class ValidationSplit
         // Largest remainders: every combination first gives the whole part of its tenth, then those that were cut off most give one more.
         var taken = strata.Select(stratum => (int)(Share * stratum.Length)).ToArray();
         var missing = (int)Math.Round(Share * responses.Length) - taken.Sum();
-        var byRemainder = Enumerable.Range(0, strata.Length).Where(s => strata[s].Length > 1).OrderByDescending(s => (Share * strata[s].Length) - taken[s]);
+        var byRemainder = Enumerable.Range(0, strata.Length)
+            .Where(s => strata[s].Length > 1)
+            .OrderByDescending(s => (Share * strata[s].Length) - taken[s]);
         foreach (var stratum in byRemainder.Take(missing))
             taken[stratum]++;
 

@@ -44,7 +44,8 @@ public sealed record MetricSet
         ArgumentNullException.ThrowIfNull(truth);
         ArgumentNullException.ThrowIfNull(predicted);
         if (truth.Count == 0 || truth.Count != predicted.Count)
-            throw new ArgumentException($"Item '{item.Id}' has {truth.Count} labelled responses and {predicted.Count} predictions; as many are needed, and at least one.");
+            throw new ArgumentException(
+                $"Item '{item.Id}' has {truth.Count} labelled responses and {predicted.Count} predictions; as many are needed, and at least one.");
         double[] given = [.. truth.Select(labels => Points(item, labels))], scored = [.. predicted.Select(labels => Points(item, labels))];
         var exactMatch = Metrics.ExactMatch(truth, predicted);
         return new MetricSet

@@ -28,7 +28,8 @@ public static class Metrics
         CountByLabel(truth, predicted).Average(F1);
 
     /// <summary>
-    /// Quadratic weighted kappa (Cohen 1968): 1 − Σ (tᵢ − pᵢ)² / (Σᵢⱼ (tᵢ − pⱼ)² / n). 1 is agreement, 0 what chance gives; 1 when both sides are one constant score.
+    /// Quadratic weighted kappa (Cohen 1968): 1 − Σ (tᵢ − pᵢ)² / (Σᵢⱼ (tᵢ − pⱼ)² / n). 1 is agreement, 0 what chance gives; 1 when both sides are
+    /// one constant score.
     /// </summary>
     /// <remarks>With the sums over responses instead of over a confusion matrix, scores need be neither integers nor evenly spaced.</remarks>
     /// <param name="truth">People's scores.</param>

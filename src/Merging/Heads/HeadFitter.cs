@@ -22,14 +22,17 @@ public sealed record FittedHead(Head Head, double? Regularization, double Valida
 /// mean loss + λ/2 ‖W‖² over standardized features, the bias unpenalized. λ falls along a logarithmic grid, each fit starting from the last;
 /// the one with the least loss on validation responses wins, the stronger of equals.
 /// </summary>
-/// <remarks>The chosen head has seen the training responses only: validation decides λ, and later whether a merged item holds its floor, so it must stay unseen.</remarks>
+/// <remarks>
+/// The chosen head has seen the training responses only: validation decides λ, and later whether a merged item holds its floor, so it must stay
+/// unseen.
+/// </remarks>
 public static class HeadFitter
 {
     // Mean-loss units; the gradient of an untrained head is of the order of 0.1.
     const double GradientTolerance = 1e-6;
 
     /// <summary>The λ that are tried, strongest first.</summary>
-    public static ImmutableArray<double> Grid { get; } = [1, .3, .1, .03, .01, .003, .001, .0003];
+    public static ImmutableArray<double> Grid { get; } = [1, .5, .2, .1, .05, .02, .01, .003];
 
     /// <summary>Fits an item's head.</summary>
     /// <param name="item">The item, for its labels and its kind.</param>
@@ -79,7 +82,8 @@ public static class HeadFitter
         if (data.Features.Shape is not [var rows, _] || rows != data.Responses.Length)
         {
             throw new ArgumentException(
-                $"The {split} features of item '{item.Id}' are {data.Features.Describe()}; one row for each of its {data.Responses.Length} responses is needed.");
+                $"The {split} features of item '{item.Id}' are {data.Features.Describe()}; "
+                + $"one row for each of its {data.Responses.Length} responses is needed.");
         }
     }
 }

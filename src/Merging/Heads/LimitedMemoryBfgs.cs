@@ -12,10 +12,16 @@ static class LimitedMemoryBfgs
     const int MaxIterations = 2_000;
     const double SufficientDecrease = 1e-4;
 
-    /// <summary>Moves <paramref name="x"/> to where no component of the gradient exceeds <paramref name="tolerance"/>, or to where fp64 finds no lower value.</summary>
+    /// <summary>A step, how the gradient turned along it, and the product of the two.</summary>
+    readonly record struct Pair(double[] Step, double[] Turn, double Curvature);
+
+    /// <summary>
+    /// Moves <paramref name="x"/> to where no component of the gradient exceeds <paramref name="tolerance"/>, or to where fp64 finds no lower
+    /// value.
+    /// </summary>
     public static void Minimize(Objective objective, Span<double> x, double tolerance, CancellationToken stop)
     {
-        var history = new Queue<(double[] Step, double[] Turn, double Curvature)>();
+        var history = new Queue<Pair>();
         double[] gradient = new double[x.Length], nextGradient = new double[x.Length], next = new double[x.Length], direction = new double[x.Length];
         var value = objective(x, gradient);
         for (var iteration = 0; iteration < MaxIterations && Math.Abs(TensorPrimitives.MaxMagnitude<double>(gradient)) > tolerance; iteration++)
@@ -42,7 +48,7 @@ static class LimitedMemoryBfgs
     }
 
     /// <summary>−H·g by the two-loop recursion, H the inverse Hessian as the last steps saw it.</summary>
-    static void Descend(double[] gradient, Queue<(double[] Step, double[] Turn, double Curvature)> history, double[] direction)
+    static void Descend(double[] gradient, Queue<Pair> history, double[] direction)
     {
         TensorPrimitives.Negate(gradient, direction);
         var weights = new Stack<double>();
@@ -63,8 +69,7 @@ static class LimitedMemoryBfgs
         }
     }
 
-    static void Remember(
-        ReadOnlySpan<double> x, double[] next, double[] gradient, double[] nextGradient, Queue<(double[] Step, double[] Turn, double Curvature)> history)
+    static void Remember(ReadOnlySpan<double> x, double[] next, double[] gradient, double[] nextGradient, Queue<Pair> history)
     {
         double[] step = new double[next.Length], turn = new double[next.Length];
         TensorPrimitives.Subtract(next, x, step);
@@ -75,6 +80,6 @@ static class LimitedMemoryBfgs
             return;
         if (history.Count == Memory)
             history.Dequeue();
-        history.Enqueue((step, turn, curvature));
+        history.Enqueue(new Pair(step, turn, curvature));
     }
 }

@@ -22,12 +22,17 @@ public static class LinearHead
         {
             var row = features.Values.AsSpan(i * hidden, hidden);
             for (var label = 0; label < labels; label++)
-                logits.Values[(i * labels) + label] = TensorPrimitives.Dot(row, head.Weight.Values.AsSpan(label * hidden, hidden)) + head.Bias.Values[label];
+            {
+                var weights = head.Weight.Values.AsSpan(label * hidden, hidden);
+                logits.Values[(i * labels) + label] = TensorPrimitives.Dot(row, weights) + head.Bias.Values[label];
+            }
         }
         return logits;
     }
 
-    /// <summary>Labels of each response: the class with the largest logit (the first of equals), or every label with a probability above one half.</summary>
+    /// <summary>
+    /// Labels of each response: the class with the largest logit (the first of equals), or every label with a probability above one half.
+    /// </summary>
     /// <param name="head">The head.</param>
     /// <param name="scoring">Whether exactly one label holds.</param>
     /// <param name="features">Pooled encoder output <c>[responses, hidden]</c>.</param>

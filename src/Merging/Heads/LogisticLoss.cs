@@ -7,8 +7,8 @@ namespace ScoringService.Merging.Heads;
 static class LogisticLoss
 {
     /// <summary>
-    /// Returns the loss and turns <paramref name="logits"/> into its gradient, probability minus label: of a softmax over the labels when exactly one holds, of
-    /// a sigmoid for each label, summed, otherwise.
+    /// Returns the loss and turns <paramref name="logits"/> into its gradient, probability minus label: of a softmax over the labels when exactly
+    /// one holds, of a sigmoid for each label, summed, otherwise.
     /// </summary>
     public static double ToGradient(ScoringKind scoring, Span<double> logits, ReadOnlySpan<bool> labels)
     {

@@ -4,7 +4,9 @@ using Tensor = ScoringService.Inference.Checkpoints.Tensor;
 
 namespace ScoringService.Merging.Heads;
 
-/// <summary>Regularized logistic regression on one item's features, standardized. Parameters: weights <c>[labels, hidden]</c>, then biases <c>[labels]</c>.</summary>
+/// <summary>
+/// Regularized logistic regression on one item's features, standardized. Parameters: weights <c>[labels, hidden]</c>, then biases <c>[labels]</c>.
+/// </summary>
 sealed class LogisticRegression
 {
     readonly ScoringKind _scoring;

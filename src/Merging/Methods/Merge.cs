@@ -9,13 +9,15 @@ namespace ScoringService.Merging.Methods;
 public static class Merge
 {
     /// <summary>
-    /// Combines the group's encoders tensor by tensor, in fp32 and always in the same order. A group of one keeps its encoder, and a tensor that no model
-    /// of the group has changed stays that of the reference, bit for bit.
+    /// Combines the group's encoders tensor by tensor, in fp32 and always in the same order. A group of one keeps its encoder, and a tensor that no
+    /// model of the group has changed stays that of the reference, bit for bit.
     /// </summary>
     /// <param name="method">How tensors are combined.</param>
     /// <param name="baseModel">Encoder that all item models started from, by tensor name.</param>
     /// <param name="group">Ids of the items to merge, at least one.</param>
-    /// <param name="models">The item models by item id: those of the group, and the one that <see cref="TaskVectorMethod.Reference"/> may name.</param>
+    /// <param name="models">
+    /// The item models by item id: those of the group, and the one that <see cref="TaskVectorMethod.Reference"/> may name.
+    /// </param>
     /// <param name="stop">Ends the work between two tensors.</param>
     /// <exception cref="MergeException">A model is missing, or differs from the reference in its tensors or their shapes.</exception>
     public static IReadOnlyDictionary<string, Tensor> Combine(

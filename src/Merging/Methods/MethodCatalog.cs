@@ -43,7 +43,9 @@ public static class MethodCatalog
 
     /// <summary>Reads a recipe's method.</summary>
     /// <param name="method">An object with <c>name</c> and that method's parameters.</param>
-    /// <param name="errors">Every unknown name, unknown parameter, wrong type and value out of range; empty exactly when a method is returned.</param>
+    /// <param name="errors">
+    /// Every unknown name, unknown parameter, wrong type and value out of range; empty exactly when a method is returned.
+    /// </param>
     /// <param name="path">JSON path of <paramref name="method"/> in the document it stands in.</param>
     public static StaticMethod? Parse(JsonElement method, out ImmutableArray<MethodError> errors, string path = "$.method")
     {
@@ -56,7 +58,9 @@ public static class MethodCatalog
     static StaticMethod? Parse(JsonElement method, string path, ImmutableArray<MethodError>.Builder errors)
     {
         var names = string.Join(", ", Types.Keys);
-        if (!TryRead<Dictionary<string, JsonElement>>(method, out var members) || !members.Remove("name", out var json) || !TryRead<string>(json, out var name))
+        if (!TryRead<Dictionary<string, JsonElement>>(method, out var members)
+            || !members.Remove("name", out var json)
+            || !TryRead<string>(json, out var name))
         {
             errors.Add(new($"{path}.name", $"A method is an object with a name. Allowed: {names}."));
             return null;
@@ -74,14 +78,16 @@ public static class MethodCatalog
             if (parameters.TryGetValue(member, out var parameter))
                 Set(parsed, parameter, value, $"{path}.{member}", errors);
             else
-                errors.Add(new($"{path}.{member}", $"'{name}' has no such parameter. Allowed: {string.Join(", ", parameters.Keys.Prepend("name"))}."));
+                errors.Add(
+                    new($"{path}.{member}", $"'{name}' has no such parameter. Allowed: {string.Join(", ", parameters.Keys.Prepend("name"))}."));
         }
         return parsed;
     }
 
     static void Set(StaticMethod method, PropertyInfo parameter, JsonElement json, string path, ImmutableArray<MethodError>.Builder errors)
     {
-        if (TryRead(json, parameter.PropertyType, out var value) && parameter.GetCustomAttributes<ValidationAttribute>().All(rule => rule.IsValid(value)))
+        if (TryRead(json, parameter.PropertyType, out var value)
+            && parameter.GetCustomAttributes<ValidationAttribute>().All(rule => rule.IsValid(value)))
             parameter.SetValue(method, value);
         else
             errors.Add(new(path, $"{Excerpt(json)} is not allowed. Allowed: {JsonType(parameter)}, {RangeOf(parameter) ?? "not empty"}."));
@@ -122,14 +128,15 @@ public static class MethodCatalog
         })]);
     }
 
-    static IEnumerable<PropertyInfo> Parameters(Type type) => type.GetProperties().Where(property => property.CanWrite).OrderBy(NameOf, StringComparer.Ordinal);
+    static IEnumerable<PropertyInfo> Parameters(Type type) =>
+        type.GetProperties().Where(property => property.CanWrite).OrderBy(NameOf, StringComparer.Ordinal);
 
     static string NameOf(PropertyInfo parameter) => JsonNamingPolicy.CamelCase.ConvertName(parameter.Name);
 
     static string SummaryOf(MemberInfo member) => member.GetCustomAttribute<DescriptionAttribute>()?.Description
         ?? throw new InvalidOperationException($"{member.Name} needs a [Description]: it is part of the public contract.");
 
-    static string JsonType(PropertyInfo parameter) => Type.GetTypeCode(Nullable.GetUnderlyingType(parameter.PropertyType) ?? parameter.PropertyType) switch
+    static string JsonType(PropertyInfo parameter) => Type.GetTypeCode(parameter.PropertyType) switch
     {
         TypeCode.Double => "number",
         TypeCode.Int32 => "integer",

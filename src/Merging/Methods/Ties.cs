@@ -6,8 +6,8 @@ using System.Runtime.InteropServices;
 namespace ScoringService.Merging.Methods;
 
 /// <summary>
-/// TIES, trim, elect sign and merge (Yadav et al. 2023), in the variant of the public GW-SMM code: each tensor on its own, not the whole model at once.
-/// Of each task vector keep the share k with the largest magnitudes (values that tie with the smallest kept one stay); elect e = sign Σⱼ τⱼ;
+/// TIES, trim, elect sign and merge (Yadav et al. 2023), in the variant of the public GW-SMM code: each tensor on its own, not the whole model at
+/// once. Of each task vector keep the share k with the largest magnitudes (values that tie with the smallest kept one stay); elect e = sign Σⱼ τⱼ;
 /// τ* is the mean of the trimmed τⱼ whose sign is e, 0 where none is; θ = θ₀ + λ τ*.
 /// </summary>
 [Description("Trims small changes, elects a sign per weight and averages the task vectors that agree with it, tensor by tensor: θ = θ₀ + λ τ*.")]
@@ -55,7 +55,9 @@ public sealed record Ties : TaskVectorMethod
     }
 
     /// <summary>The <paramref name="keep"/>-th largest magnitude.</summary>
-    /// <remarks>Magnitudes order as the bits of their floats do; two counts, of the upper and of the lower 16 bits, find it without sorting or copying.</remarks>
+    /// <remarks>
+    /// Magnitudes order as the bits of their floats do; two counts, of the upper and of the lower 16 bits, find it without sorting or copying.
+    /// </remarks>
     static float KeptMagnitude(ReadOnlySpan<float> values, int keep)
     {
         var magnitudes = MemoryMarshal.Cast<float, uint>(values);
@@ -73,7 +75,9 @@ public sealed record Ties : TaskVectorMethod
         return BitConverter.UInt32BitsToSingle((upper << 16) | Select(counts, ref keep));
     }
 
-    /// <summary>The bucket that holds the <paramref name="rank"/>-th largest entry; <paramref name="rank"/> becomes its rank within the bucket.</summary>
+    /// <summary>
+    /// The bucket that holds the <paramref name="rank"/>-th largest entry; <paramref name="rank"/> becomes its rank within the bucket.
+    /// </summary>
     static uint Select(ReadOnlySpan<int> counts, ref int rank)
     {
         var bucket = counts.Length - 1;

@@ -3,7 +3,9 @@ using ScoringService.Merging.Alignment;
 
 namespace ScoringService.Merging.Planning;
 
-/// <summary>Agglomerative clustering by the mean dissimilarity between two clusters' items (UPGMA, Sokal and Michener 1958), as GW-SMM groups its models.</summary>
+/// <summary>
+/// Agglomerative clustering by the mean dissimilarity between two clusters' items (UPGMA, Sokal and Michener 1958), as GW-SMM groups its models.
+/// </summary>
 public static class AverageLinkage
 {
     /// <summary>Clusters the items of an alignment by 1 − similarity.</summary>
@@ -64,7 +66,8 @@ public static class AverageLinkage
     static void Validate(ImmutableArray<string> itemIds, ImmutableArray<ImmutableArray<double>> similarity)
     {
         if (similarity.Length != itemIds.Length || similarity.Any(row => row.Length != itemIds.Length))
-            throw new ArgumentException($"The similarities of {itemIds.Length} items must be {itemIds.Length} rows of {itemIds.Length} numbers.", nameof(similarity));
+            throw new ArgumentException(
+                $"The similarities of {itemIds.Length} items must be {itemIds.Length} rows of {itemIds.Length} numbers.", nameof(similarity));
         for (var i = 0; i < itemIds.Length; i++)
         {
             for (var j = 0; j < i; j++)

@@ -3,7 +3,9 @@ using System.Collections.Immutable;
 namespace ScoringService.Merging.Planning;
 
 /// <summary>Two clusters becoming one.</summary>
-/// <param name="Left">The cluster that holds the earlier first item: below the number of items it is that item, otherwise items + index of an earlier merge.</param>
+/// <param name="Left">
+/// The cluster that holds the earlier first item: below the number of items it is that item, otherwise items + index of an earlier merge.
+/// </param>
 /// <param name="Right">The other cluster, numbered in the same way.</param>
 /// <param name="Height">Mean dissimilarity between the items of the two, 0 to 1 when taken from an alignment.</param>
 /// <param name="Size">Items in the cluster that results.</param>
@@ -14,10 +16,12 @@ public readonly record struct ClusterMerge(int Left, int Right, double Height, i
 /// <param name="Merges">At most items − 1 merges with non-decreasing heights; fewer if a largest group size forbade some.</param>
 public sealed record Dendrogram(ImmutableArray<string> ItemIds, ImmutableArray<ClusterMerge> Merges)
 {
-    /// <summary>The plan with the given number of groups, or with the fewest possible when a largest group size does not let it come so low.</summary>
+    /// <summary>
+    /// The plan with the given number of groups, or with the fewest possible when a largest group size does not let it come so low.
+    /// </summary>
     /// <remarks>
-    /// The cut counts merges: the first (items − groups) are made, tied heights or not. The public GW-SMM code cuts at a height instead (SciPy's <c>distance</c> criterion),
-    /// which also makes every merge that ties with the last one and so may leave fewer groups than asked for.
+    /// The cut counts merges: the first (items − groups) are made, tied heights or not. The public GW-SMM code cuts at a height instead (SciPy's
+    /// <c>distance</c> criterion), which also makes every merge that ties with the last one and so may leave fewer groups than asked for.
     /// </remarks>
     /// <param name="groups">1 to the number of items.</param>
     /// <exception cref="ArgumentOutOfRangeException">Fewer than one group, or more groups than items.</exception>

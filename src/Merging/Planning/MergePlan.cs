@@ -27,7 +27,9 @@ public sealed record MergePlan
     /// <summary>Groups as they are given.</summary>
     /// <param name="groups">Each item's id exactly once.</param>
     /// <param name="itemIds">The items to be planned, in the order the plan shall show them.</param>
-    /// <exception cref="MergePlanException">The groups are not a partition of the items; the message says which item or group is at fault.</exception>
+    /// <exception cref="MergePlanException">
+    /// The groups are not a partition of the items; the message says which item or group is at fault.
+    /// </exception>
     public static MergePlan Of(IEnumerable<IEnumerable<string>> groups, IReadOnlyCollection<string> itemIds)
     {
         ArgumentNullException.ThrowIfNull(groups);
@@ -51,14 +53,16 @@ public sealed record MergePlan
             foreach (var id in members)
             {
                 if (!place.ContainsKey(id))
-                    throw new MergePlanException($"Group {ordered.Count} names '{id}', which is not among the items to merge ({string.Join(", ", itemIds)}).");
+                    throw new MergePlanException(
+                        $"Group {ordered.Count} names '{id}', which is not among the items to merge ({string.Join(", ", itemIds)}).");
                 if (!seen.Add(id))
                     throw new MergePlanException($"Item '{id}' is in more than one place. Put it into exactly one group.");
             }
             ordered.Add([.. members.OrderBy(id => place[id])]);
         }
         if (seen.Count < place.Count)
-            throw new MergePlanException($"No group holds {string.Join(", ", place.Keys.Where(id => !seen.Contains(id)))}. Give each item a group, if only of its own.");
+            throw new MergePlanException(
+                $"No group holds {string.Join(", ", place.Keys.Where(id => !seen.Contains(id)))}. Give each item a group, if only of its own.");
         return new MergePlan([.. ordered.OrderBy(group => place[group[0]])]);
     }
 }

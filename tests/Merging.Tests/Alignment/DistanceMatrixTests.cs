@@ -41,7 +41,8 @@ public sealed class DistanceMatrixTests
     [Fact]
     public void Features_that_are_no_finite_matrix_are_refused()
     {
-        Assert.Contains("[4]", Assert.Throws<ArgumentException>(() => DistanceMatrix.Euclidean(new Tensor([4], new float[4]))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "[4]", Assert.Throws<ArgumentException>(() => DistanceMatrix.Euclidean(new Tensor([4], new float[4]))).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => DistanceMatrix.Euclidean(new Tensor([0, 4], [])));
         Assert.Throws<ArgumentException>(() => DistanceMatrix.Euclidean(new Tensor([2, 1], [1, float.NaN])));
     }

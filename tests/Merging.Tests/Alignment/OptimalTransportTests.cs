@@ -30,7 +30,8 @@ public sealed class OptimalTransportTests
             for (var i = 0; i < cost.Rows; i++)
                 Assert.True(Math.Abs(plan.Where(part => part.Row == i).Sum(part => part.Mass) - (1.0 / cost.Rows)) < 1e-14, $"seed {seed}, row {i}");
             for (var j = 0; j < cost.Columns; j++)
-                Assert.True(Math.Abs(plan.Where(part => part.Column == j).Sum(part => part.Mass) - (1.0 / cost.Columns)) < 1e-14, $"seed {seed}, column {j}");
+                Assert.True(
+                    Math.Abs(plan.Where(part => part.Column == j).Sum(part => part.Mass) - (1.0 / cost.Columns)) < 1e-14, $"seed {seed}, column {j}");
             Assert.True(!HasNegativeCycle(cost, plan), $"seed {seed}");
         }
     }
@@ -76,7 +77,8 @@ public sealed class OptimalTransportTests
         ? [values]
         : values.SelectMany(first => Permutations([.. values.Where(value => value != first)]).Select(rest => (int[])[first, .. rest]));
 
-    // A plan is optimal if and only if its residual graph (row → column at the cost, column → row at minus the cost where mass flows) has no negative cycle.
+    // A plan is optimal if and only if its residual graph (row → column at the cost, column → row at minus the cost where mass flows) has no
+    // negative cycle.
     static bool HasNegativeCycle(Matrix cost, List<TransportedMass> plan)
     {
         double[] rows = new double[cost.Rows], columns = new double[cost.Columns];

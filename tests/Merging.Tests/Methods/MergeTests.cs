@@ -104,7 +104,9 @@ public sealed class MergeTests
     public void TIES_gives_the_worked_numbers()
     {
         var models = ById(
-            Model("1", Encoder(.9f, -.1f, .2f, -.8f, .05f)), Model("2", Encoder(-.3f, .7f, .25f, -.6f, .02f)), Model("3", Encoder(.4f, .6f, -.5f, .1f, -.01f)));
+            Model("1", Encoder(.9f, -.1f, .2f, -.8f, .05f)),
+            Model("2", Encoder(-.3f, .7f, .25f, -.6f, .02f)),
+            Model("3", Encoder(.4f, .6f, -.5f, .1f, -.01f)));
 
         var merged = Merge.Combine(new Ties { Density = .4, Lambda = .5 }, Encoder(0, 0, 0, 0, 0), ["1", "2", "3"], models)["w"].Values;
 
@@ -143,7 +145,8 @@ public sealed class MergeTests
     {
         var models = ById(Model("a", Encoder(3, 1)), Model("b", Encoder(5, 2)), Model("elsewhere", Encoder(7, 8)));
 
-        float[] Merged(string reference) => Merge.Combine(new Ties { Lambda = 0, Reference = reference }, Encoder(1, 0), ["b", "a"], models)["w"].Values;
+        float[] Merged(string reference) =>
+            Merge.Combine(new Ties { Lambda = 0, Reference = reference }, Encoder(1, 0), ["b", "a"], models)["w"].Values;
 
         Assert.Equal([1, 0], Merged("base"));
         Assert.Equal([5, 2], Merged("first-of-group"));
@@ -155,7 +158,8 @@ public sealed class MergeTests
     {
         var error = Refusal(new SimpleAverage(), ["a", "b"], Model("a", Encoder(1, 2)), Model("b", Encoder(1, 2, 3)));
 
-        Assert.Equal("w in item model 'b' is [3]; the base model has [2]. Train or import 'b' from the same base, or leave it out of itemIds.", error);
+        Assert.Equal(
+            "w in item model 'b' is [3]; the base model has [2]. Train or import 'b' from the same base, or leave it out of itemIds.", error);
     }
 
     [Fact]
@@ -163,16 +167,22 @@ public sealed class MergeTests
     {
         var additional = new Dictionary<string, Tensor>(Encoder(1, 2)) { ["v"] = Vector(1) };
 
-        Assert.Contains("lacks w", Refusal(new Ties(), ["a", "b"], Model("a", Encoder(1, 2)), Model("b", new Dictionary<string, Tensor>())), StringComparison.Ordinal);
-        Assert.Contains("has v", Refusal(new Ties(), ["a", "b"], Model("a", Encoder(1, 2)), Model("b", additional)), StringComparison.Ordinal);
-        Assert.Contains("'c' has no model", Refusal(new Ties(), ["a", "c"], Model("a", Encoder(1, 2))), StringComparison.Ordinal);
-        Assert.Contains("'x' has no model", Refusal(new Ties { Reference = "x" }, ["a", "b"], Model("a", Encoder(1, 2)), Model("b", Encoder(1, 2))), StringComparison.Ordinal);
+        var (good, poor) = (Model("a", Encoder(1, 2)), Model("b", new Dictionary<string, Tensor>()));
+
+        AssertRefused("lacks w", new Ties(), ["a", "b"], good, poor);
+        AssertRefused("has v", new Ties(), ["a", "b"], good, Model("b", additional));
+        AssertRefused("'c' has no model", new Ties(), ["a", "c"], good);
+        AssertRefused("'x' has no model", new Ties { Reference = "x" }, ["a", "b"], good, Model("b", Encoder(1, 2)));
     }
 
-    static string Refusal(StaticMethod method, ImmutableArray<string> group, params ItemModel[] models) =>
+    static void AssertRefused(string reason, StaticMethod method, ImmutableArray<string> group, params Training.ItemModel[] models) =>
+        Assert.Contains(reason, Refusal(method, group, models), StringComparison.Ordinal);
+
+    static string Refusal(StaticMethod method, ImmutableArray<string> group, params Training.ItemModel[] models) =>
         Assert.Throws<MergeException>(() => Merge.Combine(method, Encoder(0, 0), group, ById(models))).Message;
 
-    static void AssertClose(float[] expected, float[] actual) => Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-6f));
+    static void AssertClose(float[] expected, float[] actual) =>
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-6f));
 
     static void AssertClose(IReadOnlyDictionary<string, Tensor> expected, IReadOnlyDictionary<string, Tensor> actual, float tolerance, int seed)
     {

@@ -43,7 +43,8 @@ public sealed class MethodCatalogTests
     [Fact]
     public void All_errors_are_told_at_once()
     {
-        Assert.Null(MethodCatalog.Parse(JsonDocument.Parse("""{ "name": "ties", "density": 2, "lambda": [], "x": {} }""").RootElement, out var errors, "$.steps[0]"));
+        var json = JsonDocument.Parse("""{ "name": "ties", "density": 2, "lambda": [], "x": {} }""").RootElement;
+        Assert.Null(MethodCatalog.Parse(json, out var errors, "$.steps[0]"));
         Assert.Equal(["$.steps[0].density", "$.steps[0].lambda", "$.steps[0].x"], errors.Select(error => error.Path));
     }
 

@@ -24,10 +24,13 @@ static class Models
     public static (Dictionary<string, Tensor> Base, Dictionary<string, ItemModel> Models, ImmutableArray<string> Group) Random(Random random)
     {
         var sizes = new Dictionary<string, int> { ["a"] = random.Next(1, 300), ["b"] = random.Next(1, 300), ["frozen"] = random.Next(1, 50) };
-        var start = sizes.ToDictionary(size => size.Key, size => Vector([.. Enumerable.Range(0, size.Value).Select(_ => random.NextSingle() - 0.5f)]));
+        var start =
+            sizes.ToDictionary(size => size.Key, size => Vector([.. Enumerable.Range(0, size.Value).Select(_ => random.NextSingle() - 0.5f)]));
         ItemModel[] models = [.. Enumerable.Range(0, random.Next(2, 6)).Select(i => Model($"item {i}", start.ToDictionary(
             tensor => tensor.Key,
-            tensor => tensor.Key == "frozen" ? tensor.Value : Vector([.. tensor.Value.Values.Select(value => value + ((random.NextSingle() - 0.5f) / 10))]))))];
+            tensor => tensor.Key == "frozen" ? tensor.Value : Changed(tensor.Value))))];
         return (start, ById(models), [.. models.Select(model => model.Item.Id)]);
+
+        Tensor Changed(Tensor tensor) => Vector([.. tensor.Values.Select(value => value + ((random.NextSingle() - 0.5f) / 10))]);
     }
 }

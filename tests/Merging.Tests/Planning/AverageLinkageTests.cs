@@ -88,7 +88,8 @@ public sealed class AverageLinkageTests
         foreach (var plan in golden.GetProperty("plans").EnumerateObject())
         {
             var groups = plan.Value.Deserialize<int[][]>()!;
-            Assert.Equal(string.Join(" | ", groups.Select(group => string.Join(',', group))), Describe(dendrogram.Cut(int.Parse(plan.Name, provider: null))));
+            Assert.Equal(
+                string.Join(" | ", groups.Select(group => string.Join(',', group))), Describe(dendrogram.Cut(int.Parse(plan.Name, provider: null))));
         }
     }
 
@@ -147,7 +148,8 @@ public sealed class AverageLinkageTests
             [.. Enumerable.Range(0, count).Select(i => Enumerable.Range(0, count).Select(j => values[i, j]).ToImmutableArray())]);
     }
 
-    static string Plan(ImmutableArray<ImmutableArray<double>> similarity, int groups) => Describe(AverageLinkage.Cluster(NineItems, similarity).Cut(groups));
+    static string Plan(ImmutableArray<ImmutableArray<double>> similarity, int groups) =>
+        Describe(AverageLinkage.Cluster(NineItems, similarity).Cut(groups));
 
     static string Describe(MergePlan plan) => string.Join(" | ", plan.Groups.Select(group => string.Join(',', group)));
 }
