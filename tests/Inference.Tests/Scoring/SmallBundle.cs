@@ -44,7 +44,7 @@ sealed class SmallBundle : IDisposable
             {
                 CreatedAt = DateTimeOffset.UnixEpoch,
                 BaseModel = "random",
-                Tokenizer = new(maxTokens, LowerCase: true),
+                Tokenizer = new(maxTokens),
                 Encoders = [Encoder("e0", "scale", "rubric"), Encoder("e1", "binary", "wide")],
                 Items = [.. Items.Select(item => new BundleItem(item, Calibration.None(item), new TokenRange(4, 30)))],
                 Method = "none",
