@@ -175,10 +175,10 @@ public sealed class MergeTests
         AssertRefused("'x' has no model", new Ties { Reference = "x" }, ["a", "b"], good, Model("b", Encoder(1, 2)));
     }
 
-    static void AssertRefused(string reason, StaticMethod method, ImmutableArray<string> group, params Training.ItemModel[] models) =>
+    static void AssertRefused(string reason, StaticMethod method, ImmutableArray<string> group, params ItemModel[] models) =>
         Assert.Contains(reason, Refusal(method, group, models), StringComparison.Ordinal);
 
-    static string Refusal(StaticMethod method, ImmutableArray<string> group, params Training.ItemModel[] models) =>
+    static string Refusal(StaticMethod method, ImmutableArray<string> group, params ItemModel[] models) =>
         Assert.Throws<MergeException>(() => Merge.Combine(method, Encoder(0, 0), group, ById(models))).Message;
 
     static void AssertClose(float[] expected, float[] actual) =>

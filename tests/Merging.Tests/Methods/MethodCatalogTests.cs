@@ -20,10 +20,10 @@ public sealed class MethodCatalogTests
         Parse("""{ "name": "ties", "density": 1, "lambda": 0.5, "reference": "SS_Brian" }"""));
 
     [Theory]
-    [InlineData("\"ties\"", "$.method.name", "Allowed: simple-average, task-arithmetic, ties.")]
-    [InlineData("""{ "name": 3 }""", "$.method.name", "Allowed: simple-average, task-arithmetic, ties.")]
-    [InlineData("""{ "density": 0.3 }""", "$.method.name", "Allowed: simple-average, task-arithmetic, ties.")]
-    [InlineData("""{ "name": "tie" }""", "$.method.name", "There is no method 'tie'. Allowed: simple-average, task-arithmetic, ties.")]
+    [InlineData("\"ties\"", "$.method.name", "Allowed: frozen-base, simple-average, task-arithmetic, ties.")]
+    [InlineData("""{ "name": 3 }""", "$.method.name", "Allowed: frozen-base, simple-average, task-arithmetic, ties.")]
+    [InlineData("""{ "density": 0.3 }""", "$.method.name", "Allowed: frozen-base, simple-average, task-arithmetic, ties.")]
+    [InlineData("""{ "name": "tie" }""", "$.method.name", "There is no method 'tie'. Allowed: frozen-base, simple-average, task-arithmetic, ties.")]
     [InlineData("""{ "name": "simple-average", "lambda": 1 }""", "$.method.lambda", "'simple-average' has no such parameter. Allowed: name.")]
     [InlineData("""{ "name": "ties", "k": 1 }""", "$.method.k", "'ties' has no such parameter. Allowed: name, density, lambda, reference.")]
     [InlineData("""{ "name": "ties", "density": 0 }""", "$.method.density", "0 is not allowed. Allowed: number, above 0 to 1.")]
@@ -61,8 +61,8 @@ public sealed class MethodCatalogTests
     [Fact]
     public void Every_method_is_described_with_its_parameters()
     {
-        Assert.Equal(["simple-average", "task-arithmetic", "ties"], MethodCatalog.Methods.Select(method => method.Name));
-        var ties = MethodCatalog.Methods[2];
+        Assert.Equal(["frozen-base", "simple-average", "task-arithmetic", "ties"], MethodCatalog.Methods.Select(method => method.Name));
+        var ties = MethodCatalog.Methods[3];
         Assert.Equal(["density", "lambda", "reference"], ties.Parameters.Select(parameter => parameter.Name));
         var density = ties.Parameters[0];
         Assert.Equal(("number", .3, 0.0, 1.0, "above 0 to 1"), (density.Type, density.Default, density.Minimum, density.Maximum, density.Range));
