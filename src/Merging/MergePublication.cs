@@ -1,6 +1,8 @@
 using System.Text.Json;
 using ScoringService.Inference.Bundles;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Scoring;
+using ScoringService.Merging.Features;
 using ScoringService.Merging.Recipes;
 
 namespace ScoringService.Merging;
@@ -34,11 +36,13 @@ public static class MergePublication
             Tokenizer = new(sources.MaxTokens),
             Encoders = [.. merged.Report.Groups.Select(group => new BundleEncoder(
                 group.Encoder, $"encoders/{group.Encoder}.onnx", $"encoders/{group.Encoder}.safetensors", group.ItemIds))],
-            Items = [.. items.Select(item => new BundleItem(item.Item.Data.Item, Calibration.None(item.Item.Data.Item)))],
+            Items = [.. items.Select(item => new BundleItem(item.Item.Data.Item, Calibration.None(item.Item.Data.Item), TrainedOn(item.Item)))],
             Method = recipe.Method.GetProperty("name").GetString()!,
             Recipe = JsonSerializer.SerializeToElement(recipe, JsonSerializerOptions.Web),
             Metrics = JsonSerializer.SerializeToElement(merged.Report.All, JsonSerializerOptions.Web),
         };
         return writer.Publish(manifest, items.ToDictionary(item => item.Item.Id, item => item.Head), sources.Base.Tokenizer);
     }
+
+    static TokenRange TrainedOn(TokenizedItem item) => new(item.Train.Min(ids => ids.Length), item.Train.Max(ids => ids.Length));
 }
