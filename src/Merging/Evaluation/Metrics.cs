@@ -43,15 +43,15 @@ public static class Metrics
     }
 
     /// <summary>
-    /// Standardized mean difference: (mean predicted − mean given) / √((σ² predicted + σ² given) / 2) (Williamson, Xi and Breyer 2012).
-    /// 0 is unbiased; beyond ±0.15 is commonly flagged. Null when neither side varies but they differ.
+    /// Standardized mean difference in the form that rsmtool reports: (mean predicted − mean given) / σ given.
+    /// 0 is unbiased; beyond ±0.15 is commonly flagged. Null when the given scores do not vary but the means differ.
     /// </summary>
     /// <param name="truth">People's scores.</param>
     /// <param name="predicted">Predicted scores.</param>
     public static double? StandardizedMeanDifference(IReadOnlyList<double> truth, IReadOnlyList<double> predicted)
     {
         var (t, p) = (MomentsOf(truth), MomentsOf(predicted));
-        var (difference, deviation) = (p.Mean - t.Mean, Math.Sqrt((t.Variance + p.Variance) / 2));
+        var (difference, deviation) = (p.Mean - t.Mean, Math.Sqrt(t.Variance));
         return difference == 0 ? 0 : deviation == 0 ? null : difference / deviation;
     }
 

@@ -28,7 +28,7 @@ public sealed class MetricSetTests
 
         // Scores 3, 1, 2, 0 against 1, 1, 1, 0: squared differences 4, 0, 1, 0; variances 1.25 and 0.1875, means 1.5 and 0.75.
         Assert.Equal(1 - (1.25 / (1.25 + .1875 + .5625)), metrics.Qwk, 1e-12);
-        Assert.Equal(-.75 / Math.Sqrt((1.25 + .1875) / 2), metrics.Smd!.Value, 1e-12);
+        Assert.Equal(-.75 / Math.Sqrt(1.25), metrics.Smd!.Value, 1e-12);
     }
 
     /// <summary>By hand: classes 0 0 1 1 2 2 against 0 1 1 1 2 0.</summary>
