@@ -23,8 +23,11 @@ public sealed class EncoderSession : IDisposable
     EncoderSession(OpenedSession opened, ImmutableDictionary<string, OrtValue> weights)
     {
         (this.opened, this.weights, inputs) = (opened, weights, opened.Session.InputNames);
-        HiddenSize = opened.Session.OutputMetadata[PooledOutput].Dimensions[1];
-        MaxTokens = int.Parse(opened.Session.ModelMetadata.CustomMetadataMap[MaxTokensKey], CultureInfo.InvariantCulture);
+        var session = opened.Session;
+        if (!session.ModelMetadata.CustomMetadataMap.TryGetValue(MaxTokensKey, out var maxTokens))
+            throw new InvalidDataException($"The model is not an encoder written by {nameof(EncoderExport)}: it does not say '{MaxTokensKey}'.");
+        MaxTokens = int.Parse(maxTokens, CultureInfo.InvariantCulture);
+        HiddenSize = session.OutputMetadata[PooledOutput].Dimensions[1];
     }
 
     /// <summary>Width of a pooled vector.</summary>

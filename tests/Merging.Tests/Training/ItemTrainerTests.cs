@@ -41,6 +41,21 @@ public class ItemTrainerTests
         Assert.All(Compared(trainer), parameter => AssertClose($"after3.{parameter.Name}", parameter.Values));
     }
 
+    [Fact]
+    public void Cancelling_within_a_step_ends_it_and_changes_nothing()
+    {
+        var head = new Head(new([2, 384], new float[768]), new([2], new float[2]));
+        using var trainer = new ItemTrainer(MiniLm.Checkpoint.Config, MiniLm.Checkpoint.Encoder, head, ScoringKind.MultiLabel, Recipe, new() { Threads = 1 });
+        // Seconds of work, of which the first instants are done.
+        var responses = Enumerable.Repeat(Enumerable.Range(1000, 128).ToArray(), 32).ToArray();
+        using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
+
+        var error = Assert.Throws<OperationCanceledException>(() => trainer.Step(responses, new float[64], rate: 1, stop.Token));
+
+        Assert.Equal(stop.Token, error.CancellationToken);
+        Assert.All(trainer.Head().Weight.Values, value => Assert.Equal(0, value));
+    }
+
     static ItemTrainer Start(TrainingRecipe recipe) =>
         new(TinyBert.Config, TinyBert.Encoder, TinyBert.Head, ScoringKind.MultiClass, recipe, new());
 
