@@ -1,7 +1,7 @@
-//using ScoringService.Api.Bundles;
+using ScoringService.Api.Bundles;
 using ScoringService.Api.CommandLine;
-//using ScoringService.Api.Console;
-//using ScoringService.Api.Health;
+using ScoringService.Api.Console;
+using ScoringService.Api.Health;
 using ScoringService.Api.Http;
 using ScoringService.Api.Idempotency;
 using ScoringService.Api.Items;
@@ -9,7 +9,7 @@ using ScoringService.Api.Jobs;
 using ScoringService.Api.Merging;
 using ScoringService.Api.OpenApi;
 using ScoringService.Api.Problems;
-//using ScoringService.Api.Scoring;
+using ScoringService.Api.Scoring;
 using ScoringService.Api.Security;
 using ScoringService.Api.Storage;
 using ScoringService.Api.Training;
@@ -35,13 +35,12 @@ sealed partial class Program
         builder.Services.AddIdempotency();
         builder.Services.AddItems();
         builder.Services.AddJobs();
-//        builder.Services.AddTraining();
-//        builder.Services.AddMerging();
-//        builder.Services.AddBundles();
-//        builder.Services.AddScoring();
-//        builder.Services.AddHealth();
+        builder.Services.AddTraining();
+        builder.Services.AddMerging();
+        builder.Services.AddBundles();
+        builder.Services.AddScoring();
         builder.Services.AddOpenApi();
-//        builder.Services.AddConsole();
+        builder.Services.AddWelcome();
         configure?.Invoke(builder);
 
         var app = builder.Build();
@@ -50,17 +49,17 @@ sealed partial class Program
         app.UseAuthorization();
         app.UseRateLimiter();
         app.UseMiddleware<IdempotentPosts>();
-//        app.MapHealth();
+        app.MapHealth();
         app.MapOpenApi();
 
         var scoring = app.MapGroup("/v1").RequireScope(Scopes.Score);
-//        scoring.MapScoring();
+        scoring.MapScoring();
 
         var admin = app.MapGroup("/v1/admin").RequireScope(Scopes.Admin);
         admin.MapItems();
         admin.MapTraining();
         admin.MapMerging();
-//        admin.MapBundles();
+        admin.MapBundles();
         return app;
     }
 

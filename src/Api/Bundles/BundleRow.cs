@@ -1,3 +1,5 @@
+using ScoringService.Inference.Bundles;
+
 namespace ScoringService.Api.Bundles;
 
 /// <summary>A published bundle. Its files lie in a directory named by <see cref="Id"/>.</summary>
@@ -18,6 +20,16 @@ sealed class BundleRow
 
     /// <summary>Size of all files.</summary>
     public required long Bytes { get; init; }
+
+    public static BundleRow Of(string id, BundleManifest manifest) => new()
+    {
+        Id = id,
+        Method = manifest.Method,
+        CreatedAt = manifest.CreatedAt,
+        Items = [.. manifest.Items.Select(item => item.Definition.Id)],
+        Encoders = manifest.Encoders.Length,
+        Bytes = manifest.Bytes,
+    };
 }
 
 /// <summary>One activation. The last one names the active bundle; a rollback takes it away, so the one before counts again.</summary>

@@ -10,11 +10,16 @@ static class ItemEndpoints
     {
         var items = admin.MapGroup("/items").WithTags("Items");
         items.MapGet("/", List).WithName("ListDefinedItems").WithSummary("List the items that are defined");
-        items.MapPut("/{itemId}", Put).WithName("DefineItem").WithSummary("Define an item, or change its definition");
-        items.MapGet("/{itemId}", Get).WithName("GetDefinedItem").WithSummary("Show an item, its labelled responses and its model");
+        items.MapPut("/{itemId}", Put).WithName("DefineItem").WithSummary("Define an item, or change its definition")
+            .ProducesProblem(StatusCodes.Status409Conflict);
+        items.MapGet("/{itemId}", Get).WithName("GetDefinedItem").WithSummary("Show an item, its labelled responses and its model")
+            .ProducesProblem(StatusCodes.Status404NotFound);
         items.MapDelete("/{itemId}", Delete).WithName("DeleteItem")
             .WithSummary("Delete an item with its responses and models")
-            .WithDescription("Refused while the active bundle scores the item.");
+            .WithDescription("Refused while the active bundle scores the item.")
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict);
+        items.MapResponses();
     }
 
     public static ProblemHttpResult NotFound(string itemId) =>

@@ -26,6 +26,9 @@ sealed class ItemModelRow
     /// <summary>Base model it was fine-tuned from; null when it is not known.</summary>
     public string? BaseModel { get; init; }
 
+    /// <summary>Longest token sequence it was trained on, special tokens included.</summary>
+    public required int MaxTokens { get; init; }
+
     /// <summary>Metrics on validation and test responses as JSON; null when it was imported.</summary>
     public string? Metrics { get; init; }
 

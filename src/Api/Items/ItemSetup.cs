@@ -3,5 +3,9 @@ namespace ScoringService.Api.Items;
 /// <summary>Registers the items.</summary>
 static class ItemSetup
 {
-    public static void AddItems(this IServiceCollection services) => services.AddSingleton<ItemStore>();
+    public static void AddItems(this IServiceCollection services) 
+    {
+        services.AddSingleton<ItemStore>();
+        services.AddSingleton<ItemModels>();
+    }
 }

@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using Microsoft.EntityFrameworkCore;
 using ScoringService.Api.Storage;
 using ScoringService.Inference.Scoring;
+using ScoringService.Merging.Data;
 
 namespace ScoringService.Api.Items;
 
@@ -91,6 +93,53 @@ sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory dir
         if (Directory.Exists(models))
             Directory.Delete(models, recursive: true);
         return DeleteOutcome.Deleted;
+    }
+
+    /// <summary>Replaces the responses of one split, unless a response is in another split already.</summary>
+    /// <returns>What is wrong; nothing was stored unless the count is 0.</returns>
+    public async Task<RowErrors> ReplaceResponses(string id, Split split, IReadOnlyList<LabelledResponse> responses, CancellationToken stop)
+    {
+        await using var db = await databases.CreateDbContextAsync(stop);
+        await using var transaction = await db.Database.BeginTransactionAsync(stop);
+        var elsewhere = await db.Responses
+            .Where(response => response.ItemId == id && response.Split != split)
+            .ToDictionaryAsync(response => response.ResponseId, response => response.Split, stop);
+        var conflicts = responses.Where(response => elsewhere.ContainsKey(response.Id)).ToArray();
+        if (conflicts.Length > 0)
+        {
+            return new([.. conflicts.Take(RowErrors.Shown).Select(response => new RowError(0, "id",
+                $"'{response.Id}' is in the split '{elsewhere[response.Id]}' already; a response that is trained on must not measure."))], conflicts.Length);
+        }
+
+        await db.Responses.Where(response => response.ItemId == id && response.Split == split).ExecuteDeleteAsync(stop);
+        db.Responses.AddRange(responses.Select((response, position) => new ResponseRow
+        {
+            ItemId = id,
+            ResponseId = response.Id,
+            Split = split,
+            Position = position,
+            Text = response.Text,
+            Labels = [.. response.Labels],
+        }));
+        await db.SaveChangesAsync(stop);
+        await transaction.CommitAsync(stop);
+        return new([], 0);
+    }
+
+    /// <summary>An item with its responses. Where it has none for validation, a tenth of the training responses is set aside.</summary>
+    /// <exception cref="InvalidOperationException">There is no such item.</exception>
+    public ItemData Data(string id)
+    {
+        using var db = databases.CreateDbContext();
+        var item = db.Items.AsNoTracking().SingleOrDefault(item => item.Id == id)?.Definition
+            ?? throw new InvalidOperationException($"There is no item '{id}' any more.");
+        var splits = db.Responses.AsNoTracking().Where(response => response.ItemId == id).OrderBy(response => response.Position).ToLookup(
+            response => response.Split,
+            response => new LabelledResponse(response.ResponseId, response.Text, [.. response.Labels]));
+        ImmutableArray<LabelledResponse> train = [.. splits[Split.Train]], validation = [.. splits[Split.Validation]];
+        if (validation.IsEmpty)
+            (train, validation) = ValidationSplit.HoldOut(train);
+        return new(item, train, validation, [.. splits[Split.Test]]);
     }
 
     static bool SameLabels(Item a, Item b) => a.Scoring == b.Scoring && a.Labels.AsSpan().SequenceEqual(b.Labels.AsSpan());

@@ -17,5 +17,6 @@ interface IJobHandler
 
 /// <summary>A job handed to its handler.</summary>
 /// <param name="Id">Id of the job.</param>
+/// <param name="CreatedAt">When it was asked for.</param>
 /// <param name="Recipe">The request that made it.</param>
-sealed record JobRun(string Id, JsonElement Recipe);
+sealed record JobRun(string Id, DateTimeOffset CreatedAt, JsonElement Recipe);

@@ -1,3 +1,4 @@
+using System.Net.Mime;
 using Microsoft.AspNetCore.Http.HttpResults;
 using ScoringService.Api.Problems;
 
@@ -19,14 +20,19 @@ static class JobEndpoints
             .WithSummary("List the jobs, newest first");
         jobs.MapGet("/{id}", (string id, JobQueue queue, CancellationToken stop) => Get(kind, id, queue, stop))
             .WithName($"Get{noun}")
-            .WithSummary("Show a job");
+            .WithSummary("Show a job")
+            .ProducesProblem(StatusCodes.Status404NotFound);
         jobs.MapGet("/{id}/events", (string id, JobQueue queue, JobFeed feed, IHostApplicationLifetime lifetime, CancellationToken stop) =>
                 Events(kind, id, queue, feed, lifetime, stop))
             .WithName($"Watch{noun}")
-            .WithSummary("Follow a job until it ends (Server-Sent Events; every event carries the whole job)");
+            .WithSummary("Follow a job until it ends (Server-Sent Events; every event carries the whole job)")
+            .Produces<JobView>(StatusCodes.Status200OK, MediaTypeNames.Text.EventStream)
+            .ProducesProblem(StatusCodes.Status404NotFound);
         jobs.MapPost("/{id}/cancel", (string id, JobQueue queue, CancellationToken stop) => Cancel(kind, id, queue, stop))
             .WithName($"Cancel{noun}")
-            .WithSummary("Cancel a job; one that runs ends soon after");
+            .WithSummary("Cancel a job; one that runs ends soon after")
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     static async Task<Ok<JobList>> List(string kind, JobQueue queue, CancellationToken stop) =>
@@ -61,5 +67,5 @@ static class JobEndpoints
             var job => TypedResults.Ok(job),
         };
 
-    static ProblemHttpResult NotFound(string id) => Problem.NotFound("job", id, "The list of jobs shows the ids there are.");
+    public static ProblemHttpResult NotFound(string id) => Problem.NotFound("job", id, "The list of jobs shows the ids there are.");
 }

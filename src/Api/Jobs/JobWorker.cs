@@ -28,7 +28,7 @@ sealed partial class JobWorker(JobQueue queue, JobFeed feed, IServiceProvider se
         {
             var handler = services.GetRequiredKeyedService<IJobHandler>(job.Kind);
             var reporter = new JobReporter(job, queue, feed, time, log);
-            var run = new JobRun(job.Id, JsonElement.Parse(job.Recipe));
+            var run = new JobRun(job.Id, job.CreatedAt, JsonElement.Parse(job.Recipe));
             var result = await JobThread.Run(() => handler.Run(run, reporter, stop));
             (job.State, job.Progress, job.Result, job.FinishedAt) = (JobState.Succeeded, 1, result.GetRawText(), time.GetUtcNow());
         }

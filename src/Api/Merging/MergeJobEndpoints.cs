@@ -15,9 +15,9 @@ static class MergeJobEndpoints
     {
         var jobs = admin.MapGroup("/merge-jobs").WithTags("Merge jobs");
         jobs.MapPost("/", Start).WithName("StartMergeJob")
-            .WithSummary("Merge item models into a bundle")
-            .ProducesProblem(StatusCodes.Status400BadRequest);
+            .WithSummary("Merge item models into a bundle");
         jobs.MapJobs(JobKinds.Merge, "MergeJob");
+        jobs.MapReport();
     }
 
     static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Start(

@@ -32,7 +32,13 @@ static class SecuritySetup
 
     /// <summary>Lets only keys of a scope in, at the scope's rate.</summary>
     public static RouteGroupBuilder RequireScope(this RouteGroupBuilder group, string scope) =>
-        group.RequireAuthorization(scope).RequireRateLimiting(scope);
+        group
+        .RequireAuthorization(scope)
+        .RequireRateLimiting(scope)
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .ProducesProblem(StatusCodes.Status401Unauthorized)
+        .ProducesProblem(StatusCodes.Status403Forbidden)
+        .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
     static void AddPerKey(this RateLimiterOptions limits, string policy, int perSecond) =>
         limits.AddPolicy(policy, context => RateLimitPartition.GetTokenBucketLimiter(context.User.KeyId(), _ => new()

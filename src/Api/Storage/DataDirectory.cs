@@ -20,6 +20,9 @@ sealed class DataDirectory(IOptions<StorageOptions> options)
     /// <summary>The directory of one bundle.</summary>
     public string Bundle(string id) => Path.Combine(Bundles, id);
 
+    /// <summary>What a bundle says about itself.</summary>
+    public string BundleManifest(string id) => Path.Combine(Bundle(id), "manifest.json");
+
     /// <summary>Parent of an item's models, each in a directory named by its content hash.</summary>
     public string ItemModels(string itemId) => Path.Combine(Root, "item-models", itemId);
 

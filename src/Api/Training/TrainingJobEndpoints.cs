@@ -14,15 +14,16 @@ static class TrainingJobEndpoints
     {
         var jobs = admin.MapGroup("/training-jobs").WithTags("Training jobs");
         jobs.MapPost("/", Start).WithName("StartTrainingJob")
-            .WithSummary("Train a model for each of some items")
-            .ProducesProblem(StatusCodes.Status400BadRequest);
+            .WithSummary("Train a model for each of some items");
         jobs.MapJobs(JobKinds.Training, "TrainingJob");
     }
 
     static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Start(
-        TrainingJobRequest request, ItemStore items, JobQueue queue, ClaimsPrincipal caller, CancellationToken stop)
+        TrainingJobRequest request, ItemStore items, BaseModels baseModels, JobQueue queue, ClaimsPrincipal caller, CancellationToken stop)
     {
         var validation = Validate(request, (await items.List(stop)).Items.ToDictionary(item => item.ItemId));
+        validation.Require(baseModels.Exists(request.BaseModel), "$.baseModel",
+            $"There is no base model '{request.BaseModel}'. There is '{BaseModels.Shipped}', and what lies under base-models in the data directory.");
         if (validation.Failed)
             return validation.Problem;
 
