@@ -1,6 +1,7 @@
 using ScoringService.Api.Bundles;
 using ScoringService.Api.CommandLine;
 using ScoringService.Api.Console;
+using ScoringService.Api.FirstStart;
 using ScoringService.Api.Health;
 using ScoringService.Api.Http;
 using ScoringService.Api.Idempotency;
@@ -39,6 +40,7 @@ sealed partial class Program
         builder.Services.AddMerging();
         builder.Services.AddBundles();
         builder.Services.AddScoring();
+        builder.Services.AddFirstStart();
         builder.Services.AddOpenApi();
         builder.Services.AddWelcome();
         configure?.Invoke(builder);

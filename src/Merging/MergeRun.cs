@@ -100,9 +100,11 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
 
     MergedGroup MergeGroup(StaticMethod method, HeadRecipe heads, ImmutableArray<string> group, CancellationToken stop)
     {
-        var encoder = method is FrozenBase ? sources.Base.Encoder : Merge.Combine(method, sources.Base.Encoder, group, sources.Models, stop);
+        if (method is FrozenBase)
+            return new(sources.Base.Encoder, [.. group.Select(id => references.FrozenBase[id])], TimeSpan.Zero, 0);
+        var encoder = Merge.Combine(method, sources.Base.Encoder, group, sources.Models, stop);
         // An item alone keeps its model, head and all: fitting again could only move it away from what its own report says.
-        if (group is [var alone] && method is not FrozenBase)
+        if (group is [var alone])
             return new(encoder, [new(sources.Item(alone), sources.Models[alone].Head, references.Own[alone])], TimeSpan.Zero, 0);
 
         using var session = EncoderSession.Create(sources.Base.Config, encoder, new EncoderOutput(), runtime);
@@ -138,7 +140,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
                 Unmerged = unmerged.Contains(item.Item.Id),
                 HoldsFloor = HoldsFloor(item, recipe.Floor),
                 Own = references.Own.GetValueOrDefault(item.Item.Id),
-                FrozenBase = references.FrozenBase[item.Item.Id],
+                FrozenBase = references.FrozenBase[item.Item.Id].Scores,
                 Served = item.Scores,
             }).ToImmutableArray();
 

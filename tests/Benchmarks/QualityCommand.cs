@@ -70,7 +70,7 @@ static class QualityCommand
         var measured = Stopwatch.StartNew();
         var references = ReferenceScores.Of(sources, OneThread, threads, progress, stop);
         Add(results, seed, "individual", items, references.Own, items.Length, items.Length * baseModel.Parameters, training.Elapsed.TotalSeconds, references);
-        Add(results, seed, "frozen-base", items, references.FrozenBase, 1, baseModel.Parameters, measured.Elapsed.TotalSeconds, references);
+        Add(results, seed, "frozen-base", items, references.FrozenBase.ToDictionary(item => item.Key, item => item.Value.Scores), 1, baseModel.Parameters, measured.Elapsed.TotalSeconds, references);
         results.Write(output.FullName, IsTotal);
 
         AlignmentMatrix? alignment = null;
@@ -103,7 +103,7 @@ static class QualityCommand
         void Row(string item, ImmutableArray<string> of)
         {
             MetricSet Mean(IReadOnlyDictionary<string, SplitScores> from) => MetricSet.Mean([.. of.Select(id => from[id].Test!)]);
-            var (metrics, own, frozenBase) = (Mean(scores), Mean(references.Own), Mean(references.FrozenBase));
+            var (metrics, own, frozenBase) = (Mean(scores), Mean(references.Own), Mean(references.FrozenBase.ToDictionary(item => item.Key, item => item.Value.Scores)));
             results.Add(new JsonObject
             {
                 ["name"] = name,

@@ -21,14 +21,12 @@ sealed class TrainingJob(
         var request = job.Recipe.Deserialize<TrainingJobRequest>(json.Value.SerializerOptions)!;
         progress.Report(new("loading", 0, $"base model {request.BaseModel}"));
         var baseModel = baseModels.Load(request.BaseModel);
-        var tuner = new FineTuner(runtime.Value with { Threads = jobs.Value.Threads }, time);
-        var trained = new List<TrainedModelView>();
-        foreach (var itemId in request.ItemIds)
-        {
-            var share = new ShareOfProgress(progress, (double)trained.Count / request.ItemIds.Length, (trained.Count + 1.0) / request.ItemIds.Length);
-            trained.Add(Train(itemId, baseModel, request, tuner, share, stop));
-        }
-
+        // Side by side on one thread each: a small model's steps are too short to be shared among threads well.
+        var tuner = new FineTuner(runtime.Value with { Threads = 1 }, time);
+        var trained = new TrainedModelView[request.ItemIds.Length];
+        var joint = new JointProgress(progress, trained.Length);
+        Parallel.For(0, trained.Length, new() { MaxDegreeOfParallelism = jobs.Value.Threads, CancellationToken = stop }, i =>
+            trained[i] = Train(request.ItemIds[i], baseModel, request, tuner, joint.Part(i), stop));
         return JsonSerializer.SerializeToElement(new TrainingResult(trained), json.Value.SerializerOptions);
     }
 

@@ -5,7 +5,7 @@ namespace ScoringService.Api.Training;
 /// <summary>Which item models to train, and how.</summary>
 sealed record TrainingJobRequest : TrainingRecipe
 {
-    /// <summary>Items to train a model for, one after the other; each needs labelled responses.</summary>
+    /// <summary>Items to train a model for; each needs labelled responses.</summary>
     /// <example>["SS_Brian"]</example>
     public required string[] ItemIds { get; init; }
 

@@ -6,10 +6,10 @@ namespace ScoringService.Merging.Evaluation;
 
 /// <summary>What a merge is compared with: every item by its own model, and by the frozen base with a fitted head.</summary>
 /// <param name="Own">Item id → its own model's scores; without the items that have no model.</param>
-/// <param name="FrozenBase">Item id → the base model's scores with a fitted head.</param>
+/// <param name="FrozenBase">Item id → the head fitted on the base model's features, and its scores.</param>
 /// <param name="MillisecondsPerResponse">Encoder time per response, in batches on this machine's threads.</param>
 public sealed record ReferenceScores(
-    IReadOnlyDictionary<string, SplitScores> Own, IReadOnlyDictionary<string, SplitScores> FrozenBase, double MillisecondsPerResponse)
+    IReadOnlyDictionary<string, SplitScores> Own, IReadOnlyDictionary<string, FittedItem> FrozenBase, double MillisecondsPerResponse)
 {
     /// <summary>Runs the base and every item model over the items' responses.</summary>
     /// <param name="sources">The items and models.</param>
@@ -20,7 +20,7 @@ public sealed record ReferenceScores(
     public static ReferenceScores Of(MergeSources sources, RuntimeOptions runtime, int threads, IProgress<StageProgress> progress, CancellationToken stop)
     {
         var own = new Dictionary<string, SplitScores>();
-        var frozenBase = new Dictionary<string, SplitScores>();
+        var frozenBase = new Dictionary<string, FittedItem>();
         using var baseEncoder = EncoderSession.Create(sources.Base.Config, sources.Base.Encoder, new EncoderOutput(), runtime);
         var (encoderTime, responses) = (TimeSpan.Zero, 0);
         foreach (var item in sources.Items)
@@ -30,7 +30,7 @@ public sealed record ReferenceScores(
             var pooled = PooledItem.From(baseEncoder, item, threads, stop);
             encoderTime += Stopwatch.GetElapsedTime(started);
             responses += item.Train.Length + item.Validation.Length + item.Test.Length;
-            frozenBase[item.Id] = FittedItem.Of(pooled, own: null, retune: true, stop).Scores;
+            frozenBase[item.Id] = FittedItem.Of(pooled, own: null, retune: true, stop);
 
             if (!sources.Models.TryGetValue(item.Id, out var model))
                 continue;
