@@ -1,0 +1,179 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using ScoringService.Inference.Bundles;
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Scoring;
+using ScoringService.Merging.Data;
+using ScoringService.Merging.Evaluation;
+using ScoringService.Merging.Features;
+using ScoringService.Merging.Methods;
+using ScoringService.Merging.Recipes;
+using ScoringService.Merging.Tests.Training;
+using ScoringService.Merging.Training;
+
+namespace ScoringService.Merging.Tests;
+
+/// <summary>The stages together, on a two-layer encoder and items whose label follows from one token: everything real but small.</summary>
+public sealed class MergeRunTests
+{
+    static readonly RuntimeOptions Runtime = new() { Threads = 1 };
+    static readonly string[] Ids = ["a", "b", "c", "d"];
+    static readonly MergeSources Sources = MakeSources(seed: 7);
+    static readonly ReferenceScores References = ReferenceScores.Of(Sources, Runtime, 2, Silent<StageProgress>(), default);
+
+    [Fact]
+    public void Without_groups_every_item_keeps_its_model_bit_for_bit()
+    {
+        var merged = Run(new() { Strategy = GroupingStrategy.None });
+
+        Assert.Equal(Ids, merged.Report.Items.Select(item => item.ItemId));
+        Assert.Equal(4, merged.Report.Encoders);
+        Assert.Null(merged.Report.MergedOnly);
+        Assert.All(merged.Groups, group =>
+        {
+            var model = Sources.Models[Assert.Single(group.Items).Item.Id];
+            Assert.Same(model.Encoder, group.Encoder);
+            Assert.Same(model.Head, group.Items[0].Head);
+        });
+        Assert.Equal(1, merged.Report.All.RecoveredGain!.Value, 1e-12);
+    }
+
+    [Fact]
+    public void The_frozen_base_serves_the_base_encoder_and_recovers_nothing()
+    {
+        var merged = Run(new() { Strategy = GroupingStrategy.One }, method: new { name = "frozen-base" });
+
+        Assert.Same(Sources.Base.Encoder, Assert.Single(merged.Groups).Encoder);
+        Assert.Equal(0, merged.Report.All.RecoveredGain!.Value, 1e-12);
+    }
+
+    [Fact]
+    public void Distances_decide_the_groups_and_the_report_shows_them()
+    {
+        var merged = Run(new() { Groups = JsonSerializer.SerializeToElement(2), Features = new() { Samples = 24, Layer = -2 } });
+
+        var alignment = Assert.IsType<AlignmentReport>(merged.Report.Alignment);
+        Assert.Equal(Ids, alignment.ItemIds);
+        Assert.Equal(3, alignment.Dendrogram.Length);
+        Assert.Equal(2, merged.Groups.Length);
+        Assert.Equal(Ids, merged.Report.Groups.SelectMany(group => group.ItemIds).Order());
+        Assert.Equal(merged.Report.Items.Count(item => item.Merged), merged.Report.MergedOnly!.Items);
+    }
+
+    [Fact]
+    public void The_same_recipe_makes_the_same_encoders_and_heads()
+    {
+        var (first, second) = (Run(new() { Strategy = GroupingStrategy.One }), Run(new() { Strategy = GroupingStrategy.One }));
+
+        foreach (var (name, tensor) in first.Groups[0].Encoder)
+            Assert.Equal(tensor.Values, second.Groups[0].Encoder[name].Values);
+        Assert.Equal(
+            first.Groups[0].Items.Select(item => item.Head.Weight.Values), second.Groups[0].Items.Select(item => item.Head.Weight.Values));
+    }
+
+    [Fact]
+    public void An_item_below_the_floor_gets_its_own_encoder_back()
+    {
+        // Heads are not fitted again, so that items do fall.
+        var floor = new FloorRecipe { Metric = FloorMetric.Accuracy, MaxDrop = 0, OnBreach = FloorBreach.Unmerge };
+        var merged = Run(new() { Strategy = GroupingStrategy.One }, floor: floor, retune: false);
+
+        var unmerged = merged.Report.Items.Where(item => item.Unmerged).ToArray();
+        Assert.NotEmpty(unmerged);
+        Assert.All(unmerged, item => Assert.False(item.Merged));
+        Assert.All(merged.Report.Items, item => Assert.True(item.Served.Validation!.Accuracy >= item.Own!.Validation!.Accuracy, item.ItemId));
+    }
+
+    [Fact]
+    public void A_floor_that_fails_names_the_items_and_what_to_change()
+    {
+        var floor = new FloorRecipe { Metric = FloorMetric.Accuracy, MaxDrop = 0, OnBreach = FloorBreach.Fail };
+        var exception = Assert.Throws<FloorException>(() => Run(new() { Strategy = GroupingStrategy.One }, floor: floor, retune: false));
+
+        Assert.Contains("Nothing was published", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_floor_that_keeps_only_reports()
+    {
+        var floor = new FloorRecipe { Metric = FloorMetric.Accuracy, MaxDrop = 0, OnBreach = FloorBreach.Keep };
+        var merged = Run(new() { Strategy = GroupingStrategy.One }, floor: floor, retune: false);
+
+        Assert.Equal(1, merged.Report.Encoders);
+        Assert.Contains(merged.Report.Items, item => item.HoldsFloor == false);
+    }
+
+    [Fact]
+    public void What_is_published_opens_and_holds_the_merged_weights()
+    {
+        var root = Directory.CreateTempSubdirectory("bundles").FullName;
+        try
+        {
+            var recipe = Recipe(new() { Strategy = GroupingStrategy.One }, new { name = "simple-average" }, new(), true);
+            var merged = RunRecipe(recipe);
+            var id = MergePublication.Publish(root, merged, Sources, recipe, DateTimeOffset.UnixEpoch, default);
+            Assert.Equal(id, MergePublication.Publish(root, merged, Sources, recipe, DateTimeOffset.UnixEpoch, default));
+
+            var bundle = Bundle.Open(Path.Combine(root, id));
+            Assert.Equal(Ids, bundle.Items.Keys.Order());
+            using var served = EncoderSession.Load(bundle.GraphPath(bundle.Manifest.Encoders[0]), Runtime);
+            using var made = EncoderSession.Create(Sources.Base.Config, merged.Groups[0].Encoder, new EncoderOutput(), Runtime);
+            var expected = PooledFeatures.Of(made, Sources.Items[0].Test, 1, default).Values;
+            var actual = PooledFeatures.Of(served, Sources.Items[0].Test, 1, default).Values;
+            Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    static MergedItems Run(GroupingRecipe grouping, object? method = null, FloorRecipe? floor = null, bool retune = true) =>
+        RunRecipe(Recipe(grouping, method ?? new { name = "simple-average" }, floor ?? new(), retune));
+
+    static MergedItems RunRecipe(MergeRecipe recipe) => new MergeRun(Sources, References, Runtime, 2)
+        .Run(recipe, MethodCatalog.Parse(recipe.Method, out _)!, alignment: null, Silent<StageProgress>(), default);
+
+    static MergeRecipe Recipe(GroupingRecipe grouping, object method, FloorRecipe floor, bool retune) =>
+        new() { Grouping = grouping, Method = JsonSerializer.SerializeToElement(method), Floor = floor, Heads = new() { Retune = retune } };
+
+    static Progress<T> Silent<T>() => new Progress<T>();
+
+    static MergeSources MakeSources(int seed)
+    {
+        var random = new Random(seed);
+        var baseModel = new Checkpoint(TinyBert.Config, TinyBert.Encoder, null, new Dictionary<string, byte[]> { ["vocab.txt"] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n"u8.ToArray() });
+        ImmutableArray<TokenizedItem> items = [.. Ids.Select((id, index) => MakeItem(id, 10 + index, random))];
+        var tuner = new FineTuner(Runtime, TimeProvider.System);
+        var models = items.ToDictionary(item => item.Id, item =>
+        {
+            var ids = item.Data.Train.Concat(item.Data.Validation).Zip(item.Train.Concat(item.Validation)).ToDictionary(pair => pair.First.Text, pair => pair.Second);
+            var recipe = new TrainingRecipe { Epochs = 6, EncoderLearningRate = 2e-3f, HeadLearningRate = 1e-2f, MaxTokens = 16, Patience = 6 };
+            return tuner.Train(TinyBert.Config, TinyBert.Encoder, item.Data, (text, _) => ids[text], recipe, Silent<StageProgress>(), default).Model;
+        });
+        return new("tiny", baseModel, items, models, MaxTokens: 16);
+    }
+
+    // The label: whether the item's own token stands in the response.
+    static TokenizedItem MakeItem(string id, int token, Random random)
+    {
+        var item = new Item { Id = id, Scoring = ScoringKind.MultiClass, Labels = ["0", "1"], Points = [0, 1] };
+        var (train, trainIds) = Split("train", 96);
+        var (validation, validationIds) = Split("validation", 48);
+        var (test, testIds) = Split("test", 48);
+        return new(new(item, train, validation, test), trainIds, validationIds, testIds);
+
+        (ImmutableArray<LabelledResponse> Responses, int[][] Ids) Split(string split, int count)
+        {
+            int[][] ids = [.. Enumerable.Range(0, count).Select(i =>
+            {
+                int[] words = [.. Enumerable.Range(0, random.Next(3, 9)).Select(_ => random.Next(20, 50))];
+                if (i % 2 == 0)
+                    words[random.Next(words.Length)] = token;
+                return (int[])[2, .. words, 3];
+            })];
+            return ([.. ids.Select((sequence, i) => new LabelledResponse($"{split}{i}", $"{split} {i}", [!sequence.Contains(token), sequence.Contains(token)]))], ids);
+        }
+    }
+}
