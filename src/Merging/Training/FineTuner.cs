@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
+using ScoringService.Merging.Evaluation;
 
 namespace ScoringService.Merging.Training;
 
@@ -84,18 +86,19 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
         }
     }
 
+    // At its best temperature: fine-tuning grows ever surer of itself, and a plain loss would stop it while its decisions still improve.
     static double ValidationLoss(ItemTrainer trainer, ScoringKind scoring, ImmutableArray<Example> examples, CancellationToken stop)
     {
         const int batchSize = 32;
-        var loss = 0.0;
+        var (logits, targets) = (new List<float>(), new List<float>());
         foreach (var batch in Enumerable.Range(0, examples.Length).OrderBy(i => examples[i].Ids.Length).Chunk(batchSize))
         {
-            var logits = new float[batch.Length * trainer.Labels];
-            trainer.Score(Ids(examples, batch), logits, stop);
-            for (var row = 0; row < batch.Length; row++)
-                loss += Losses.Of(scoring, logits.AsSpan(row * trainer.Labels, trainer.Labels), examples[batch[row]].Targets);
+            var scored = new float[batch.Length * trainer.Labels];
+            trainer.Score(Ids(examples, batch), scored, stop);
+            logits.AddRange(scored);
+            targets.AddRange(Targets(examples, batch));
         }
-        return loss / examples.Length;
+        return TemperatureScaling.Fit(scoring, CollectionsMarshal.AsSpan(logits), CollectionsMarshal.AsSpan(targets), trainer.Labels).Loss;
     }
 
     // As PyTorch starts a linear layer: uniform within ±1/√hidden.

@@ -10,5 +10,5 @@ public sealed record TrainedItemModel(ItemModel Model, ImmutableArray<EpochResul
 
 /// <summary>What an epoch reached.</summary>
 /// <param name="TrainingLoss">Mean loss over the epoch's responses, each taken before the step it caused.</param>
-/// <param name="ValidationLoss">Mean loss over the validation responses after the epoch; null without any.</param>
+/// <param name="ValidationLoss">Mean loss over the validation responses after the epoch, at its best temperature; null without any.</param>
 public sealed record EpochResult(double TrainingLoss, double? ValidationLoss);
