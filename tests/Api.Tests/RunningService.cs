@@ -39,7 +39,7 @@ sealed class RunningService : IAsyncDisposable
         string[] all =
         [
             "--environment=Testing", "--urls=http://127.0.0.1:0", $"--Storage:DataDirectory={dataDirectory}",
-            "--Security:AdminRequestsPerSecond=100000", .. settings,
+            "--Security:AdminRequestsPerSecond=100000", "--FirstStart:SeedSamples=false", .. settings,
         ];
         var app = Program.Build(all, builder =>
         {

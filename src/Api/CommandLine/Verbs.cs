@@ -10,6 +10,7 @@ static class Verbs
         var root = new RootCommand("Scores students' written answers. Without a verb it serves; settings may follow as --Section:Name=value.")
         {
             KeyVerbs.Create(),
+            ImportVerb.Create(),
             OpenApiVerb.Create(),
         };
         root.TreatUnmatchedTokensAsErrors = false;

@@ -14,9 +14,9 @@ sealed partial class Welcome(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        lifetime.ApplicationStarted.Register(() => Listening(log, Address, $"{Address}/swagger"));
         lifetime.ApplicationStarted.Register(() =>
         {
+            Listening(log, Address, $"{Address}/swagger");
             if (firstKey.Read() is { } key)
                 Key(log, key);
         });

@@ -6,6 +6,8 @@ static class ItemSetup
     public static void AddItems(this IServiceCollection services) 
     {
         services.AddSingleton<ItemStore>();
+        services.AddOptions<ImportOptions>().BindConfiguration("Import");
         services.AddSingleton<ItemModels>();
+        services.AddSingleton<ItemModelImport>();
     }
 }

@@ -27,8 +27,8 @@ static class OpenApiSetup
                 swagger.IncludeXmlComments(assembly);
 
             swagger.SupportNonNullableReferenceTypes();
-            swagger.NonNullableReferenceTypesAsRequired();
-            swagger.CustomSchemaIds(type => type.IsNested ? $"{type.DeclaringType!.Name}{type.Name}" : type.Name);
+            Alternatives.Use(swagger);
+            swagger.CustomSchemaIds(SchemaName);
             swagger.AddSecurityDefinition(ApiKeyAuthentication.SchemeName, new OpenApiSecurityScheme
             {
                 Type = SecuritySchemeType.Http,
@@ -37,10 +37,20 @@ static class OpenApiSetup
             });
             swagger.AddSecurityRequirement(document =>
                 new() { [new OpenApiSecuritySchemeReference(ApiKeyAuthentication.SchemeName, document)] = [] });
-            swagger.OperationFilter<RequestHeaders>();
+            swagger.OperationFilter<Headers>();
+            swagger.OperationFilter<CheckpointUpload>();
+            swagger.SchemaFilter<RequestMembers>();
+            swagger.SchemaFilter<MergeMethods>();
             swagger.SchemaFilter<ProblemMembers>();
         });
     }
+
+    static string SchemaName(Type type) => type switch
+    {
+        { IsNested: true } => type.DeclaringType!.Name + type.Name,
+        { IsGenericType: true } => string.Concat(type.GetGenericArguments().Select(SchemaName)) + type.Name.Split('`')[0],
+        _ => type.Name,
+    };
 
     public static void MapOpenApi(this WebApplication app)
     {

@@ -28,11 +28,13 @@ static class ScoreEndpoints
     public static ProblemHttpResult NotFound(string itemId) =>
         Problem.NotFound("item", itemId, "The active bundle scores the items that GET /v1/items lists.");
 
+    [Timed]
     static Task<Results<Ok<ItemScores>, ProblemHttpResult, RetryLater>> ScoreItem(
         string itemId, ItemScoreRequest request, ScoringDesk desk, HttpResponse http, CancellationToken stop) => desk.Score(
             Array.ConvertAll(request.Responses, response => new ResponseToScore(response.ResponseId, itemId, response.Text)),
             itemId, results => new ItemScores(itemId, results), http, stop);
 
+    [Timed]
     static Task<Results<Ok<MixedScores>, ProblemHttpResult, RetryLater>> ScoreMixed(
         MixedScoreRequest request, ScoringDesk desk, HttpResponse http, CancellationToken stop) => desk.Score(
             Array.ConvertAll(request.Responses, response => new ResponseToScore(response.ResponseId, response.ItemId, response.Text)),

@@ -40,9 +40,7 @@ sealed class ScoringDesk(ActiveBundle active, IOptions<ScoringOptions> limits, T
         try
         {
             var scored = await lease.Scorer.ScoreAsync(responses, stop);
-            http.Headers["X-Queue-Time"] = Milliseconds(scored.QueueTime);
-            http.Headers["X-Inference-Time"] = Milliseconds(scored.InferenceTime);
-            http.Headers["X-Total-Time"] = Milliseconds(time.GetElapsedTime(started));
+            TimedAttribute.Write(http.Headers, scored, time.GetElapsedTime(started));
             return TypedResults.Ok(answer(scored.Results));
         }
         catch (QueueFullException full)
@@ -84,6 +82,4 @@ sealed class ScoringDesk(ActiveBundle active, IOptions<ScoringOptions> limits, T
     }
 
     static string Path(int position, string member) => string.Create(CultureInfo.InvariantCulture, $"$.responses[{position}].{member}");
-
-    static string Milliseconds(TimeSpan duration) => duration.TotalMilliseconds.ToString("F3", CultureInfo.InvariantCulture);
 }

@@ -32,6 +32,9 @@ sealed class DataDirectory(IOptions<StorageOptions> options)
     /// <summary>Parent of the base models, each in Hugging Face layout.</summary>
     public string BaseModels => Path.Combine(Root, "base-models");
 
+    /// <summary>Parent of what is being received.</summary>
+    public string Uploads => Path.Combine(Root, "uploads");
+
     /// <summary>The report of a merge job, as JSON.</summary>
     public string MergeReport(string jobId) => Path.Combine(Root, "merge-reports", $"{jobId}.json");
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.EntityFrameworkCore;
+using ScoringService.Inference.Checkpoints;
 
 namespace ScoringService.Api.Storage;
 
@@ -23,6 +24,8 @@ static class StorageSetup
     {
         var directory = services.GetRequiredService<DataDirectory>();
         Directory.CreateDirectory(directory.Root);
+        foreach (var parent in new[] { directory.Bundles, directory.BaseModels, directory.Uploads })
+            AtomicDirectory.RemoveLeftovers(parent);
         using var db = services.GetRequiredService<IDbContextFactory<ScoringDb>>().CreateDbContext();
         if (db.Database.EnsureCreated())
             db.Database.ExecuteSqlRaw(string.Create(CultureInfo.InvariantCulture, $"PRAGMA user_version = {SchemaVersion}"));

@@ -1,6 +1,8 @@
 using System.Net;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using ScoringService.Api.Jobs;
+using ScoringService.Api.Storage;
 
 namespace ScoringService.Api.Tests.Idempotency;
 
@@ -41,6 +43,34 @@ public sealed class IdempotentPostsTests(ServiceFixture fixture) : IClassFixture
         await Admin.PostJson(Path, new { a = 1 }, "tenant").Problem(HttpStatusCode.NotFound, "job-not-found");
 
         await client.PostJson(Path, new { a = 2 }, "tenant").Problem(HttpStatusCode.NotFound, "job-not-found");
+    }
+
+    [Fact]
+    public async Task While_the_first_request_runs_a_repetition_is_409_and_a_restart_releases_the_key()
+    {
+        using var directory = new TemporaryDirectory();
+        await using (var service = await RunningService.Start(directory.Path))
+        {
+            await service.Admin.PostJson(Path, new { }, "running").Problem(HttpStatusCode.NotFound, "job-not-found");
+            await using (var db = await service.Services.GetRequiredService<IDbContextFactory<ScoringDb>>().CreateDbContextAsync())
+                Assert.Equal(1, await db.IdempotencyRecords.ExecuteUpdateAsync(set => set.SetProperty(record => record.Status, (int?)null)));
+
+            await service.Admin.PostJson(Path, new { }, "running").Problem(HttpStatusCode.Conflict, "request-in-progress");
+        }
+
+        await using var restarted = await RunningService.Start(directory.Path);
+        await restarted.Admin.PostJson(Path, new { }, "running").Problem(HttpStatusCode.NotFound, "job-not-found");
+    }
+
+    [Fact]
+    public async Task An_answer_that_asks_to_come_back_is_not_kept()
+    {
+        var body = new { responses = new[] { new { responseId = "r", itemId = "late", text = "yes" } } };
+        await fixture.Service.Scorer.PostJson("/v1/scores", body, "retry").Problem(HttpStatusCode.ServiceUnavailable, "no-active-bundle");
+        var bundle = TinyBundle.Publish(fixture.Service, seed: 1, TinyBundle.Scale("late"));
+        await Admin.PostAsync($"/v1/admin/bundles/{bundle}/activate", content: null).Json();
+
+        await fixture.Service.Scorer.PostJson("/v1/scores", body, "retry").Json();
     }
 
     [Theory]

@@ -1,0 +1,87 @@
+using System.Net;
+using System.Text.Json;
+
+namespace ScoringService.Api.Tests.Items;
+
+public sealed class ResponseEndpointsTests(ServiceFixture fixture) : IClassFixture<ServiceFixture>
+{
+    HttpClient Admin => fixture.Service.Admin;
+
+    [Fact]
+    public async Task Csv_and_ndjson_replace_their_split_and_are_counted()
+    {
+        await Define("counted", "multi-class", "0", "1");
+        await Upload("counted", "train", "id,text,score\nold,gone,0\n");
+
+        var train = await Upload("counted", "train", "id,text,score\nr1,\"he said \"\"no\"\", twice\",1\nr2,,0\n");
+        var test = await Upload("counted", "test", """{"id":"r3","text":"zwölf","score":1}""" + "\n", "application/x-ndjson");
+
+        Assert.Equal(2, train.GetProperty("stored").GetInt32());
+        Assert.Equal(1, test.GetProperty("stored").GetInt32());
+        Assert.Equal("""{"train":2,"validation":0,"test":1}""",
+            (await Admin.GetAsync("/v1/admin/items/counted").Json()).GetProperty("responses").GetRawText());
+    }
+
+    [Fact]
+    public async Task A_rubric_takes_one_column_for_each_label()
+    {
+        await Define("rubric", "multi-label", "cause", "effect");
+
+        Assert.Equal(2, (await Upload("rubric", "train", "id,text,cause,effect\nr1,a,1,0\nr2,b,0,0\n")).GetProperty("stored").GetInt32());
+    }
+
+    [Fact]
+    public async Task One_bad_row_stores_nothing_and_the_first_twenty_errors_are_shown()
+    {
+        await Define("bad", "multi-class", "0", "1");
+        await Upload("bad", "train", "id,text,score\nkept,a,1\n");
+        var rows = string.Concat(Enumerable.Range(0, 25).Select(i => $"r{i},text,7\n"));
+
+        var answer = await Upload("bad", "train", "id,text,score\ngood,a,1\n" + rows);
+
+        Assert.Equal(0, answer.GetProperty("stored").GetInt32());
+        Assert.Equal(25, answer.GetProperty("rejected").GetInt32());
+        Assert.Equal(20, answer.GetProperty("errors").GetArrayLength());
+        Assert.Equal(3, answer.GetProperty("errors")[0].GetProperty("line").GetInt32());
+        Assert.Equal("score", answer.GetProperty("errors")[0].String("column"));
+        Assert.Equal(1, (await Admin.GetAsync("/v1/admin/items/bad").Json()).GetProperty("responses").GetProperty("train").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_response_that_is_trained_on_cannot_also_measure()
+    {
+        await Define("leak", "multi-class", "0", "1");
+        await Upload("leak", "train", "id,text,score\nr1,a,1\n");
+
+        var answer = await Upload("leak", "test", "id,text,score\nr1,a,1\nr2,b,0\n");
+
+        Assert.Equal(0, answer.GetProperty("stored").GetInt32());
+        Assert.Equal(1, answer.GetProperty("rejected").GetInt32());
+    }
+
+    [Fact]
+    public async Task Labels_in_use_cannot_be_changed_but_everything_else_can()
+    {
+        await Define("used", "multi-class", "0", "1");
+        await Upload("used", "train", "id,text,score\nr1,a,1\n");
+
+        await Admin.PutJson("/v1/admin/items/used", new { title = "new", scoring = "multi-class", labels = new[] { "0", "1" }, points = new[] { 0, 5 } }).Json();
+        await Admin.PutJson("/v1/admin/items/used", new { scoring = "multi-class", labels = new[] { "0", "1", "2" } })
+            .Problem(HttpStatusCode.Conflict, "labels-in-use");
+    }
+
+    [Fact]
+    public async Task Another_content_type_is_415()
+    {
+        await Define("typed", "multi-class", "0", "1");
+
+        await Admin.PutAsync("/v1/admin/items/typed/responses?split=train", Http.Text("{}", "application/json"))
+            .Problem(HttpStatusCode.UnsupportedMediaType, "unsupported-media-type");
+    }
+
+    Task<JsonElement> Define(string item, string scoring, params string[] labels) =>
+        Admin.PutJson($"/v1/admin/items/{item}", new { scoring, labels }).Json(HttpStatusCode.Created);
+
+    Task<JsonElement> Upload(string item, string split, string rows, string type = "text/csv") =>
+        Admin.PutAsync($"/v1/admin/items/{item}/responses?split={split}", Http.Text(rows, type)).Json();
+}

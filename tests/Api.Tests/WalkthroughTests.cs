@@ -1,0 +1,117 @@
+using System.Net;
+using System.Net.ServerSentEvents;
+using System.Text.Json;
+using ScoringService.Merging.Data;
+
+namespace ScoringService.Api.Tests;
+
+/// <summary>The sequence of samples/http/walkthrough.sh over real HTTP, with real models on a little of the real data.</summary>
+public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
+{
+    const int Rows = 32;
+
+    static readonly string[] Items = ["SS_Brian", "SS_Peabody"];
+
+    readonly TemporaryDirectory directory = new();
+    RunningService service = null!;
+
+    HttpClient Admin => service.Admin;
+
+    public async Task InitializeAsync() => service = await RunningService.Start(directory.Path);
+
+    public async Task DisposeAsync() => await service.DisposeAsync();
+
+    public void Dispose() => directory.Dispose();
+
+    [Fact]
+    public async Task From_items_and_responses_to_scores_and_back()
+    {
+        foreach (var item in Items)
+            await Define(item);
+
+        var trained = await Run("/v1/admin/training-jobs", new { itemIds = Items, epochs = 1, maxTokens = 24 });
+        Assert.Equal(Items, trained.GetProperty("result").GetProperty("models").EnumerateArray().Select(model => model.String("itemId")));
+        Assert.Equal("trained", (await Admin.GetAsync($"/v1/admin/items/{Items[0]}").Json()).GetProperty("model").String("source"));
+
+        var merged = await Merge(new { strategy = "gromov-wasserstein", groups = 1, features = new { samples = 16 } });
+        var separate = await Merge(new { strategy = "none" });
+        Assert.Equal(1, merged.GetProperty("result").GetProperty("encoders").GetInt32());
+        Assert.Equal(2, separate.GetProperty("result").GetProperty("encoders").GetInt32());
+        await ReportShows(merged.String("id"));
+
+        await Activate(Bundle(separate));
+        await Activate(Bundle(merged));
+        await service.Anonymous.GetAsync("/health/ready").Json();
+        Assert.Equal(Bundle(merged), await ScoreOne());
+        await ScoreMixed();
+
+        var rolledBack = await Admin.PostAsync("/v1/admin/bundles/rollback", content: null).Json();
+        Assert.Equal(Bundle(separate), rolledBack.String("id"));
+        Assert.Equal(Bundle(separate), await ScoreOne());
+    }
+
+    async Task Define(string item)
+    {
+        await Admin.PutJson($"/v1/admin/items/{item}", new { title = item, scoring = "multi-class", labels = new[] { "0", "1", "2" }, points = new[] { 0, 1, 2 } })
+            .Json(HttpStatusCode.Created);
+        var data = ItemDataFile.ReadAsWritten(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", $"{item}.csv"));
+        await Upload(item, "train", data.Train);
+        await Upload(item, "test", data.Test);
+    }
+
+    async Task Upload(string item, string split, IEnumerable<LabelledResponse> responses)
+    {
+        var lines = responses.Take(Rows).Select(response => JsonSerializer.Serialize(new { id = response.Id, text = response.Text, score = response.Class }));
+        var answer = await Admin.PutAsync($"/v1/admin/items/{item}/responses?split={split}", Http.Text(string.Join('\n', lines), "application/x-ndjson")).Json();
+        Assert.Equal(Rows, answer.GetProperty("stored").GetInt32());
+    }
+
+    Task<JsonElement> Merge(object grouping) =>
+        Run("/v1/admin/merge-jobs", new { itemIds = Items, grouping, method = new { name = "simple-average" } });
+
+    async Task<JsonElement> Run(string path, object recipe)
+    {
+        using var accepted = await Admin.PostJson(path, recipe);
+        Assert.True(accepted.StatusCode == HttpStatusCode.Accepted, await accepted.Content.ReadAsStringAsync());
+        using var stream = await Admin.GetStreamAsync($"{accepted.Headers.Location}/events");
+        JsonElement job = default;
+        await foreach (var item in SseParser.Create(stream).EnumerateAsync())
+            job = JsonElement.Parse(item.Data);
+        Assert.True(job.String("state") == "succeeded", job.GetRawText());
+        return job;
+    }
+
+    async Task ReportShows(string job)
+    {
+        var report = await Admin.GetAsync($"/v1/admin/merge-jobs/{job}/report").Json();
+        Assert.Equal(Items, report.GetProperty("items").EnumerateArray().Select(item => item.String("itemId")));
+        Assert.Equal(2, report.GetProperty("alignment").GetProperty("distances").GetArrayLength());
+        Assert.True(report.GetProperty("bytes").GetInt64() > 0);
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/admin/merge-jobs/{job}/report") { Headers = { { "Accept", "text/html" } } };
+        using var page = await Admin.SendAsync(request);
+        Assert.Equal("text/html", page.Content.Headers.ContentType?.MediaType);
+        var html = await page.Content.ReadAsStringAsync();
+        Assert.All(Items, item => Assert.Contains(item, html, StringComparison.Ordinal));
+    }
+
+    async Task Activate(string bundle) =>
+        Assert.Equal("active", (await Admin.PostAsync($"/v1/admin/bundles/{bundle}/activate", content: null).Json()).String("state"));
+
+    async Task<string> ScoreOne()
+    {
+        var answer = await service.Scorer.PostJson($"/v1/items/{Items[0]}/scores", new { responses = new[] { new { responseId = "r1", text = "Because he is greedy!" } } }).Json();
+        return answer.GetProperty("results")[0].String("bundle");
+    }
+
+    async Task ScoreMixed()
+    {
+        var answer = await service.Scorer.PostJson("/v1/scores", new
+        {
+            responses = Items.Append("no-such-item").Select((item, i) => new { responseId = $"r{i}", itemId = item, text = "Because he is greedy!" }),
+        }).Json();
+        Assert.Equal(["scored", "scored", "rejected"], answer.GetProperty("results").EnumerateArray().Select(result => result.String("status")));
+    }
+
+    static string Bundle(JsonElement merge) => merge.GetProperty("result").String("bundle");
+}
