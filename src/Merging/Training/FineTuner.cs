@@ -7,6 +7,8 @@ using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Evaluation;
+using ScoringService.Merging.Features;
+using ScoringService.Merging.Heads;
 
 namespace ScoringService.Merging.Training;
 
@@ -39,7 +41,7 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
             throw new ArgumentException($"Item '{item.Id}' has no training responses; upload some with split=train.", nameof(data));
 
         var random = new Random(recipe.Seed);
-        using var trainer = new ItemTrainer(config, baseModel, NewHead(item.Labels.Length, config.HiddenSize, random), item.Scoring, recipe, runtime);
+        using var trainer = new ItemTrainer(config, baseModel, StartingHead(), item.Scoring, recipe, runtime);
         int[] lengths = [.. training.Select(example => example.Ids.Length)];
         var stepsPerEpoch = (training.Length + recipe.BatchSize - 1) / recipe.BatchSize;
         var schedule = new LearningRateSchedule(recipe.Epochs * stepsPerEpoch, recipe.WarmupFraction);
@@ -66,6 +68,17 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
                 best = (epoch, epochs[^1].ValidationLoss ?? best.Loss, new(item, config, trainer.Encoder(), trainer.Head()));
         }
         return new(best.Model!, epochs.ToImmutable(), best.Epoch);
+
+        // Fitted on the base's features first: a random head's first gradients would distort them (Kumar et al. 2022, LP-FT).
+        Head StartingHead()
+        {
+            if (validation.Length == 0)
+                return NewHead(item.Labels.Length, config.HiddenSize, random);
+            using var encoder = EncoderSession.Create(config, baseModel, new(), runtime);
+            LabelledFeatures Features(ImmutableArray<Example> examples, ImmutableArray<LabelledResponse> responses) =>
+                new(PooledFeatures.Of(encoder, [.. examples.Select(example => example.Ids)], threads: 1, stop), responses);
+            return HeadFitter.Fit(item, Features(training, data.Train), Features(validation, data.Validation), start: null, stop).Head;
+        }
 
         ImmutableArray<Example> Examples(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(response =>
         {
