@@ -16,7 +16,8 @@ static class TinyBundle
 {
     const int MaxTokens = 16;
 
-    static readonly string[] Vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "because", "he", "is", "greedy", "!", "she", "lies", "yes", "no"];
+    static readonly string[] Vocabulary =
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "because", "he", "is", "greedy", "!", "she", "lies", "yes", "no"];
 
     public static readonly BertConfig Config = new()
     {
@@ -64,7 +65,8 @@ static class TinyBundle
         return id;
     }
 
-    public static Item Scale(string id) => new() { Id = id, Title = "Why?", Scoring = ScoringKind.MultiClass, Labels = ["0", "1", "2"], Points = [0, 1, 2] };
+    public static Item Scale(string id) =>
+        new() { Id = id, Title = "Why?", Scoring = ScoringKind.MultiClass, Labels = ["0", "1", "2"], Points = [0, 1, 2] };
 
     public static Item Rubric(string id) => new() { Id = id, Scoring = ScoringKind.MultiLabel, Labels = ["cause", "effect"], Points = [1, 2] };
 

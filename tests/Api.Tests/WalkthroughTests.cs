@@ -52,8 +52,13 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
 
     async Task Define(string item)
     {
-        await Admin.PutJson($"/v1/admin/items/{item}", new { title = item, scoring = "multi-class", labels = new[] { "0", "1", "2" }, points = new[] { 0, 1, 2 } })
-            .Json(HttpStatusCode.Created);
+        await Admin.PutJson($"/v1/admin/items/{item}", new
+        {
+            title = item,
+            scoring = "multi-class",
+            labels = new[] { "0", "1", "2" },
+            points = new[] { 0, 1, 2 },
+        }).Json(HttpStatusCode.Created);
         var data = ItemDataFile.ReadAsWritten(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", $"{item}.csv"));
         await Upload(item, "train", data.Train);
         await Upload(item, "test", data.Test);
@@ -61,8 +66,9 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
 
     async Task Upload(string item, string split, IEnumerable<LabelledResponse> responses)
     {
-        var lines = responses.Take(Rows).Select(response => JsonSerializer.Serialize(new { id = response.Id, text = response.Text, score = response.Class }));
-        var answer = await Admin.PutAsync($"/v1/admin/items/{item}/responses?split={split}", Http.Text(string.Join('\n', lines), "application/x-ndjson")).Json();
+        var lines = string.Join('\n', responses.Take(Rows)
+            .Select(response => JsonSerializer.Serialize(new { id = response.Id, text = response.Text, score = response.Class })));
+        var answer = await Admin.PutAsync($"/v1/admin/items/{item}/responses?split={split}", Http.Text(lines, "application/x-ndjson")).Json();
         Assert.Equal(Rows, answer.GetProperty("stored").GetInt32());
     }
 
@@ -100,7 +106,8 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
 
     async Task<string> ScoreOne()
     {
-        var answer = await service.Scorer.PostJson($"/v1/items/{Items[0]}/scores", new { responses = new[] { new { responseId = "r1", text = "Because he is greedy!" } } }).Json();
+        var body = new { responses = new[] { new { responseId = "r1", text = "Because he is greedy!" } } };
+        var answer = await service.Scorer.PostJson($"/v1/items/{Items[0]}/scores", body).Json();
         return answer.GetProperty("results")[0].String("bundle");
     }
 

@@ -85,7 +85,8 @@ sealed partial class BundleActivation(
         try
         {
             // Verifying and loading takes seconds of processor time, and a job's thread is no place for a server's sessions.
-            var scorer = await Task.Run(() => Scorer.Load(Bundle.Open(directory.Bundle(id)), serving.Value with { Runtime = runtime.Value }, time), stop);
+            var options = serving.Value with { Runtime = runtime.Value };
+            var scorer = await Task.Run(() => Scorer.Load(Bundle.Open(directory.Bundle(id)), options, time), stop);
             await active.ActivateAsync(scorer, stop);
             Served(log, id);
             Activated?.Invoke(id);

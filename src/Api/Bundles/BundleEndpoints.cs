@@ -33,7 +33,9 @@ static class BundleEndpoints
 
     static async Task<Results<PhysicalFileHttpResult, ProblemHttpResult>> Get(
         string id, BundleStore bundles, DataDirectory directory, CancellationToken stop) =>
-        await bundles.Find(id, stop) is null ? NotFound(id) : TypedResults.PhysicalFile(directory.BundleManifest(id), MediaTypeNames.Application.Json);
+        await bundles.Find(id, stop) is null
+            ? NotFound(id)
+            : TypedResults.PhysicalFile(directory.BundleManifest(id), MediaTypeNames.Application.Json);
 
     static async Task<Results<Ok<BundleView>, ProblemHttpResult>> Activate(
         string id, BundleActivation activation, BundleStore bundles, CancellationToken stop) => await activation.Activate(id, stop) switch

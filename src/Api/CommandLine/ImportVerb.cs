@@ -12,9 +12,16 @@ static class ImportVerb
     public static Command Create()
     {
         var itemId = new Argument<string>("itemId") { Description = "Item that the model scores; it must be defined" };
-        var directory = new Argument<DirectoryInfo>("directory") { Description = "The checkpoint: config.json, model.safetensors, vocab.txt or tokenizer.json" };
-        var baseModel = new Option<string>("--base-model") { Description = "The base model it was fine-tuned from", DefaultValueFactory = _ => BaseModels.Shipped };
-        var command = new Command("import", "Import a fine-tuned checkpoint as an item's model") { itemId, directory.AcceptExistingOnly(), baseModel };
+        var directory = new Argument<DirectoryInfo>("directory")
+        {
+            Description = "The checkpoint: config.json, model.safetensors, vocab.txt or tokenizer.json",
+        }.AcceptExistingOnly();
+        var baseModel = new Option<string>("--base-model")
+        {
+            Description = "The base model it was fine-tuned from",
+            DefaultValueFactory = _ => BaseModels.Shipped,
+        };
+        var command = new Command("import", "Import a fine-tuned checkpoint as an item's model") { itemId, directory, baseModel };
         command.SetAction(async (parsed, stop) =>
         {
             var (id, name) = (parsed.GetRequiredValue(itemId), parsed.GetRequiredValue(baseModel));
@@ -33,7 +40,8 @@ static class ImportVerb
             }
 
             var view = (await items.View(id, stop))!;
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(JsonSerializer.Serialize(new { view.ItemId, view.Model }, JsonSerializerOptions.Web));
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(
+                JsonSerializer.Serialize(new { view.ItemId, view.Model }, JsonSerializerOptions.Web));
             return 0;
         });
         return command;

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace ScoringService.Api.CommandLine;
 
-/// <summary>The command line. Without a verb the service listens; answers of a verb go to standard output, everything else to standard error.</summary>
+/// <summary>The command line. Without a verb the service listens; a verb's answer goes to standard output, all else to standard error.</summary>
 static class Verbs
 {
     public static Task<int> Run(string[] args)

@@ -8,7 +8,8 @@ namespace ScoringService.Api.Console;
 
 /// <summary>Tells whoever started the service where it listens and, once it can score, how to get the first score.</summary>
 sealed partial class Welcome(
-    IServer server, FirstKey firstKey, ScoringDesk desk, BundleActivation activation, IHostApplicationLifetime lifetime, ILogger<Welcome> log) : IHostedService
+    IServer server, FirstKey firstKey, ScoringDesk desk, BundleActivation activation, IHostApplicationLifetime lifetime, ILogger<Welcome> log)
+    : IHostedService
 {
     int greeted;
 

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace ScoringService.Api.Http;
 
-/// <summary>The JSON of requests and answers: camelCase, and strict, so that a slip is refused with its place instead of read as something else.</summary>
+/// <summary>The JSON of requests and answers: camelCase, and strict, so that a slip is refused with its place and not misread.</summary>
 static class JsonSetup
 {
     const int MaxDepth = 32;

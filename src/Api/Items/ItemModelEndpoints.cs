@@ -31,8 +31,8 @@ static class ItemModelEndpoints
         admin.MapPost("/item-models/{itemId}", Import).WithTags("Items").WithName(ImportName)
             .WithSummary("Import a fine-tuned Hugging Face checkpoint as the item's model")
             .WithDescription(
-                "As multipart/form-data: the files config.json, model.safetensors and vocab.txt or tokenizer.json, and optionally the field baseModel. "
-                + "As JSON: a directory under the one that Import__Directory allows. Pickle files (.bin, .pt) are refused.")
+                "As multipart/form-data: the files config.json, model.safetensors and vocab.txt or tokenizer.json, and optionally the field "
+                + "baseModel. As JSON: a directory under the one that Import__Directory allows. Pickle files (.bin, .pt) are refused.")
             .Accepts<ImportRequest>(MediaTypeNames.Application.Json, MediaTypeNames.Multipart.FormData)
             .WithMetadata(new RequestSizeLimitAttribute(MaxUpload), new RequestFormLimitsAttribute { MultipartBodyLengthLimit = MaxUpload })
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -47,67 +47,72 @@ static class ItemModelEndpoints
             return ItemEndpoints.NotFound(itemId);
 
         using var upload = AtomicDirectory.Stage(data.Uploads);
-        var (directory, baseModel, problem) = request.HasFormContentType
-            ? await Receive(request, upload.Path, stop)
-            : await Locate(request, options.Value, stop);
-        if (problem is not null)
-            return problem;
-        if (!baseModels.Exists(baseModel))
-            return Problem.Invalid("$.baseModel", $"There is no base model '{baseModel}'. There is '{BaseModels.Shipped}'.");
-        if (import.Import(item, directory, baseModel) is { } obstacle)
-            return Problem.Invalid("$", obstacle);
+        var validation = new Validation();
+        var source = request.HasFormContentType
+            ? await Receive(request, upload.Path, validation, stop)
+            : await Locate(request, options.Value, validation, stop);
+        validation.Require(baseModels.Exists(source.BaseModel), "$.baseModel",
+            $"There is no base model '{source.BaseModel}'. There is '{BaseModels.Shipped}'.");
+        if (!validation.Failed && import.Import(item, source.Directory, source.BaseModel) is { } obstacle)
+            validation.Require(false, "$", obstacle);
 
-        return TypedResults.Created($"/v1/admin/items/{itemId}", (await items.View(itemId, stop))!);
+        return validation.Failed
+            ? validation.Problem
+            : TypedResults.Created($"/v1/admin/items/{itemId}", (await items.View(itemId, stop))!);
     }
 
-    static async Task<(string Directory, string BaseModel, ProblemHttpResult? Problem)> Receive(HttpRequest request, string directory, CancellationToken stop)
+    static async Task<ImportRequest> Receive(HttpRequest request, string directory, Validation validation, CancellationToken stop)
     {
+        var source = new ImportRequest { Directory = directory };
         try
         {
             var form = await request.ReadFormAsync(stop);
             foreach (var file in form.Files)
             {
                 var name = Path.GetFileName(file.FileName);
-                if (PickleExtensions.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase))
-                    return ("", "", Problem.Invalid(name, "A pickle can run code when it is read, so it is refused. Convert it to model.safetensors where you trust it."));
-                if (!CheckpointFiles.Contains(name))
-                    return ("", "", Problem.Invalid(name, $"A checkpoint consists of {string.Join(", ", CheckpointFiles)}."));
+                validation.Require(!PickleExtensions.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase), name,
+                    "A pickle can run code when it is read, so it is refused. Convert it to model.safetensors where you trust it.");
+                validation.Require(CheckpointFiles.Contains(name), name, $"A checkpoint consists of {string.Join(", ", CheckpointFiles)}.");
+                if (validation.Failed)
+                    break;
                 await using var target = File.Create(Path.Combine(directory, name));
                 await file.CopyToAsync(target, stop);
             }
 
-            return (directory, form[BaseModelField] is [{ Length: > 0 } named] ? named : BaseModels.Shipped, null);
+            return form[BaseModelField] is [{ Length: > 0 } named] ? source with { BaseModel = named } : source;
         }
         catch (InvalidDataException malformed)
         {
-            return ("", "", Problem.Malformed(malformed.Message));
+            validation.Require(false, "$", malformed.Message);
+            return source;
         }
     }
 
-    static async Task<(string Directory, string BaseModel, ProblemHttpResult? Problem)> Locate(
-        HttpRequest request, ImportOptions options, CancellationToken stop)
+    static async Task<ImportRequest> Locate(HttpRequest request, ImportOptions options, Validation validation, CancellationToken stop)
     {
-        ImportRequest? named;
+        var nothing = new ImportRequest { Directory = "" };
         try
         {
-            named = await request.ReadFromJsonAsync<ImportRequest>(stop);
+            var named = await request.ReadFromJsonAsync<ImportRequest>(stop) ?? nothing;
+            if (options.Directory is not { } root)
+            {
+                validation.Require(false, "$.directory",
+                    "This service imports from no directory (Import__Directory is not set). Send the files as multipart/form-data.");
+                return nothing;
+            }
+
+            // Resolved first: what counts is where the name leads, not how it is spelt.
+            var allowed = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)) + Path.DirectorySeparatorChar;
+            var path = Path.GetFullPath(Path.Combine(allowed, named.Directory));
+            validation.Require(path.StartsWith(allowed, StringComparison.Ordinal) && Directory.Exists(path), "$.directory",
+                $"There is no directory '{named.Directory}' where this service imports from.");
+            return named with { Directory = path };
         }
         catch (JsonException malformed)
         {
-            return ("", "", Problem.Invalid(malformed.Path ?? "$", malformed.Message));
+            validation.Require(false, malformed.Path ?? "$", malformed.Message);
+            return nothing;
         }
-
-        if (named is null)
-            return ("", "", Problem.Invalid("$", "Name a directory."));
-        if (options.Directory is not { } root)
-            return ("", "", Problem.Invalid("$.directory", "This service imports from no directory (Import__Directory is not set). Send the files as multipart/form-data."));
-
-        // Resolved first: what counts is where the name leads, not how it is spelt.
-        var allowed = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)) + Path.DirectorySeparatorChar;
-        var path = Path.GetFullPath(Path.Combine(allowed, named.Directory));
-        return path.StartsWith(allowed, StringComparison.Ordinal) && Directory.Exists(path)
-            ? (path, named.BaseModel, null)
-            : ("", "", Problem.Invalid("$.directory", $"There is no directory '{named.Directory}' where this service imports from."));
     }
 }
 

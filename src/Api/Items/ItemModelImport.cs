@@ -52,7 +52,8 @@ sealed class ItemModelImport(BaseModels baseModels, ItemModels models)
         if (head.Labels != item.Labels.Length)
             return $"The head has {head.Labels} labels; item '{item.Id}' has {item.Labels.Length}.";
         if (checkpoint.Config != baseModel.Checkpoint.Config)
-            return $"config.json describes another encoder than base model '{baseModel.Name}' has: {checkpoint.Config}, not {baseModel.Checkpoint.Config}.";
+            return $"config.json describes another encoder than base model '{baseModel.Name}' has: "
+                + $"{checkpoint.Config}, not {baseModel.Checkpoint.Config}.";
         return TokenizerProbes.All(text => tokenizer.Encode(text, MaxTokens).AsSpan().SequenceEqual(baseModel.Tokenizer.Encode(text, MaxTokens)))
             ? null
             : $"Its tokenizer differs from that of base model '{baseModel.Name}'; merged models read what the base's tokenizer writes.";

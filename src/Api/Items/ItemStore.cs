@@ -107,8 +107,10 @@ sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory dir
         var conflicts = responses.Where(response => elsewhere.ContainsKey(response.Id)).ToArray();
         if (conflicts.Length > 0)
         {
-            return new([.. conflicts.Take(RowErrors.Shown).Select(response => new RowError(0, "id",
-                $"'{response.Id}' is in the split '{elsewhere[response.Id]}' already; a response that is trained on must not measure."))], conflicts.Length);
+            return new([.. conflicts.Take(RowErrors.Shown).Select(Conflict)], conflicts.Length);
+
+            RowError Conflict(LabelledResponse response) => new(0, "id",
+                $"'{response.Id}' is in the split '{elsewhere[response.Id]}' already; a response that is trained on must not measure.");
         }
 
         await db.Responses.Where(response => response.ItemId == id && response.Split == split).ExecuteDeleteAsync(stop);

@@ -16,9 +16,9 @@ static class ResponseEndpoints
         items.MapPut("/{itemId}/responses", Put).WithName("PutResponses")
             .WithSummary("Upload the labelled responses of one split")
             .WithDescription(
-                "Replaces all responses of that split. CSV (RFC 4180) with a header, or one JSON object a line, in UTF-8: the columns are id, text and score "
-                + "(multi-class), or id, text and one 0/1 column for each label (multi-label). All or nothing: where a row has an error, the answer lists "
-                + "the first 20 and nothing is stored.")
+                "Replaces all responses of that split. CSV (RFC 4180) with a header, or one JSON object a line, in UTF-8: the columns are id, text "
+                + "and score (multi-class), or id, text and one 0/1 column for each label (multi-label). All or nothing: where a row has an error, "
+                + "the answer lists the first 20 and nothing is stored.")
             .Accepts<string>(Csv, Ndjson)
             .WithMetadata(new RequestSizeLimitAttribute(MaxUpload))
             .ProducesProblem(StatusCodes.Status400BadRequest)

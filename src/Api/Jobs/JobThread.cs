@@ -1,6 +1,6 @@
 namespace ScoringService.Api.Jobs;
 
-/// <summary>Runs work on a thread of its own that gives way to requests where the operating system knows thread priorities (Linux does not).</summary>
+/// <summary>Runs work on a thread of its own, which gives way to requests where .NET sets thread priorities (not on Linux).</summary>
 static class JobThread
 {
     /// <summary>Runs <paramref name="work"/> to its end.</summary>

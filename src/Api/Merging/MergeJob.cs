@@ -65,7 +65,8 @@ sealed class MergeJob(
         var rows = method is FrozenBase ? [] : ids.Select(models.Newest).OfType<ItemModelRow>().ToArray();
         var bases = rows.Select(row => row.BaseModel).OfType<string>().Distinct().DefaultIfEmpty(BaseModels.Shipped).ToArray();
         if (bases.Length > 1)
-            throw new MergeException($"The item models come from different base models: {string.Join(", ", bases)}. Merge those of one base at a time.");
+            throw new MergeException(
+                $"The item models come from different base models: {string.Join(", ", bases)}. Merge those of one base at a time.");
 
         var baseModel = baseModels.Load(bases[0]);
         var maxTokens = rows.Select(row => row.MaxTokens).DefaultIfEmpty(TokensWithoutModels).Max();

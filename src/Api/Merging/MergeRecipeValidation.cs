@@ -29,7 +29,9 @@ static class MergeRecipeValidation
 
         var modelNeeded = method is not FrozenBase || Grouping.NeedsAlignment(recipe.Grouping);
         var ready = defined.Where(item => item.Responses.Train > 0 && (item.Model is not null || !modelNeeded)).Select(item => item.ItemId).ToArray();
-        var lacks = modelNeeded ? "with training responses and a model. Upload responses, then train or import one" : "with training responses. Upload some";
+        var lacks = modelNeeded
+            ? "with training responses and a model. Upload responses, then train or import one"
+            : "with training responses. Upload some";
         var items = Select(recipe, ready, lacks, validation);
         RequirePlan(recipe.Grouping, items, validation);
         return items;

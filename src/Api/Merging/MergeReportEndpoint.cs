@@ -28,7 +28,8 @@ static class MergeReportEndpoint
 
         var path = directory.MergeReport(job.Id);
         if (!File.Exists(path))
-            return Problem.Conflict("no-report", "There is no report", $"Job '{id}' is {job.State.ToString().ToLowerInvariant()}; a merge that succeeded has a report.");
+            return Problem.Conflict("no-report", "There is no report",
+                $"Job '{id}' is {job.State.ToString().ToLowerInvariant()}; a merge that succeeded has a report.");
         if (!PrefersHtml(request))
             return TypedResults.PhysicalFile(path, MediaTypeNames.Application.Json);
 
@@ -41,6 +42,7 @@ static class MergeReportEndpoint
         var accepted = request.GetTypedHeaders().Accept;
         return Quality(MediaTypeNames.Text.Html) > Quality(MediaTypeNames.Application.Json);
 
-        double Quality(string type) => accepted.Where(range => range.MatchesMediaType(type)).Select(range => range.Quality ?? 1).DefaultIfEmpty().Max();
+        double Quality(string type) =>
+            accepted.Where(range => range.MatchesMediaType(type)).Select(range => range.Quality ?? 1).DefaultIfEmpty().Max();
     }
 }

@@ -24,14 +24,15 @@ static class MergeReportPage
     {
         var page = new StringBuilder("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Merge report</title>")
             .Append("<style>").Append(Style).Append("</style></head><body><h1>Merge report</h1>")
-            .Append(Line($"<p>Job {Text(job.Id)}, {job.CreatedAt:u}. {report.Encoders} encoders, {report.Parameters:N0} parameters, {report.Bytes:N0} bytes, "))
-            .Append(Line($"{report.MillisecondsPerResponse:F2} ms of encoder time a response.</p>"));
+            .Append(Line($"<p>Job {Text(job.Id)}, {job.CreatedAt:u}. {report.Encoders} encoders, {report.Parameters:N0} parameters, "))
+            .Append(Line($"{report.Bytes:N0} bytes, {report.MillisecondsPerResponse:F2} ms of encoder time a response.</p>"));
         Table(page, "Groups", ["Encoder", "Items"], report.Groups.Select(group => new[] { group.Encoder, string.Join(", ", group.ItemIds) }));
-        Table(page, "Items: QWK on test responses", ["Item", "Encoder", "Own model", "Frozen base", "Served", "Accuracy served"], report.Items.Select(item => new[]
-        {
-            item.ItemId, item.Encoder + (item.Unmerged ? " (unmerged by the floor)" : ""), Qwk(item.Own?.Test), Qwk(item.FrozenBase.Test),
-            Qwk(item.Served.Test), Number(item.Served.Test?.Accuracy),
-        }));
+        Table(page, "Items: QWK on test responses", ["Item", "Encoder", "Own model", "Frozen base", "Served", "Accuracy served"],
+            report.Items.Select(item => new[]
+            {
+                item.ItemId, item.Encoder + (item.Unmerged ? " (unmerged by the floor)" : ""), Qwk(item.Own?.Test), Qwk(item.FrozenBase.Test),
+                Qwk(item.Served.Test), Number(item.Served.Test?.Accuracy),
+            }));
         Table(page, "Means: QWK on test responses", ["Over", "Items", "Own models", "Frozen base", "Served", "Recovered gain"], Totals(report));
         if (report.Alignment is { } alignment)
         {

@@ -14,7 +14,8 @@ sealed class Alternatives : ISchemaFilter
         swagger.UseOneOfForPolymorphism();
         swagger.UseAllOfForInheritance();
         swagger.SelectSubTypesUsing(type => Kinds(type).Select(kind => kind.DerivedType));
-        swagger.SelectDiscriminatorNameUsing(type => type.GetCustomAttribute<JsonPolymorphicAttribute>(inherit: false)?.TypeDiscriminatorPropertyName);
+        swagger.SelectDiscriminatorNameUsing(type =>
+            type.GetCustomAttribute<JsonPolymorphicAttribute>(inherit: false)?.TypeDiscriminatorPropertyName);
         swagger.SelectDiscriminatorValueUsing(type =>
             Kinds(type.BaseType!).FirstOrDefault(kind => kind.DerivedType == type)?.TypeDiscriminator?.ToString());
     }

@@ -13,8 +13,11 @@ sealed class RequestMembers(IOptions<JsonOptions> json) : ISchemaFilter
     public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
     {
         var options = json.Value.SerializerOptions;
-        if (schema is not OpenApiSchema { Properties: { } members } described || options.GetTypeInfo(context.Type) is not { Kind: JsonTypeInfoKind.Object } type)
+        if (schema is not OpenApiSchema { Properties: { } members } described
+            || options.GetTypeInfo(context.Type) is not { Kind: JsonTypeInfoKind.Object } type)
+        {
             return;
+        }
 
         var required = type.Properties.Where(property => property.IsRequired).Select(property => property.Name).ToHashSet();
         if (required.Count > 0)

@@ -75,7 +75,8 @@ static class Problem
             "Set Content-Type to one that this route documents at /swagger, in UTF-8."),
         >= 500 => Details(status, "internal-error", "The service failed",
             "This is a fault of the service, not of the request. Report it with the traceId."),
-        _ => Details(status, "malformed-request", "The request cannot be read", "The request does not follow HTTP or this route's description at /swagger."),
+        _ => Details(status, "malformed-request", "The request cannot be read",
+            "The request does not follow HTTP or this route's description at /swagger."),
     };
 
     static ProblemHttpResult Create(int status, string name, string title, string detail) =>

@@ -11,7 +11,7 @@ namespace ScoringService.Api.Training;
 /// <param name="Tokenizer">Its tokenizer.</param>
 sealed record BaseModel(string Name, Checkpoint Checkpoint, BertTokenizer Tokenizer);
 
-/// <summary>The base models: directories in Hugging Face layout under <c>base-models</c> of the data directory, and the one that comes with the build.</summary>
+/// <summary>The base models: the one that comes with the build, and directories in Hugging Face layout in the data directory.</summary>
 sealed partial class BaseModels(DataDirectory directory)
 {
     /// <summary>Comes with the build, in 4 bits; written out in full when it is first used.</summary>

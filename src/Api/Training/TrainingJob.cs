@@ -39,7 +39,8 @@ sealed class TrainingJob(
 
         var maxTokens = Math.Min(request.MaxTokens, config.MaxPositions);
         using var encoder = EncoderSession.Create(config, trained.Model.Encoder, new EncoderOutput(), runtime.Value with { Threads = 1 });
-        var scores = SplitScores.Of(TokenizedItem.From(data, text => tokenizer.Encode(text, maxTokens)), encoder, trained.Model.Head, jobs.Value.Threads, stop);
+        var tokenized = TokenizedItem.From(data, text => tokenizer.Encode(text, maxTokens));
+        var scores = SplitScores.Of(tokenized, encoder, trained.Model.Head, jobs.Value.Threads, stop);
         var hash = models.Add(trained.Model, baseModel.Checkpoint.Tokenizer, ItemModelSource.Trained, baseModel.Name, maxTokens, scores);
         return new(itemId, hash, trained.BestEpoch, trained.Epochs, scores);
     }

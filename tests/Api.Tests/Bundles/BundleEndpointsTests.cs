@@ -41,7 +41,8 @@ public sealed class BundleEndpointsTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task The_active_bundle_and_its_items_cannot_be_deleted()
     {
-        await service.Admin.PutJson("/v1/admin/items/a", new { scoring = "multi-class", labels = new[] { "0", "1", "2" } }).Json(HttpStatusCode.Created);
+        await service.Admin.PutJson("/v1/admin/items/a", new { scoring = "multi-class", labels = new[] { "0", "1", "2" } })
+            .Json(HttpStatusCode.Created);
         var (first, second) = (TinyBundle.Publish(service, 1, TinyBundle.Scale("a")), TinyBundle.Publish(service, 2, TinyBundle.Scale("b")));
         await Post($"{first}/activate").Json();
 
@@ -86,7 +87,8 @@ public sealed class BundleEndpointsTests : IAsyncLifetime, IDisposable
     Task<HttpResponseMessage> Post(string path) => service.Admin.PostAsync($"/v1/admin/bundles/{path}", content: null);
 
     async Task<string[]> States() =>
-        [.. (await service.Admin.GetAsync("/v1/admin/bundles").Json()).GetProperty("bundles").EnumerateArray().Select(bundle => bundle.String("state"))];
+        [.. (await service.Admin.GetAsync("/v1/admin/bundles").Json()).GetProperty("bundles").EnumerateArray()
+            .Select(bundle => bundle.String("state"))];
 
     async Task<string> ScoredBy() =>
         (await service.Scorer.PostJson("/v1/items/a/scores", new { responses = new[] { new { responseId = "r", text = "yes" } } }).Json())

@@ -4,7 +4,8 @@ namespace ScoringService.Api.Tests.Items;
 
 public sealed class ItemEndpointsTests(ServiceFixture fixture) : IClassFixture<ServiceFixture>
 {
-    static readonly object Scale = new { title = "Why?", prompt = "Why does he say this?", scoring = "multi-class", labels = new[] { "0", "1", "2" }, points = new[] { 0, 1, 2 } };
+    static readonly object Scale =
+        new { title = "Why?", prompt = "Why so?", scoring = "multi-class", labels = new[] { "0", "1", "2" }, points = new[] { 0, 1, 2 } };
 
     HttpClient Admin => fixture.Service.Admin;
 

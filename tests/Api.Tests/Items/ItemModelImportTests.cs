@@ -17,7 +17,8 @@ public sealed class ItemModelImportTests : IAsyncLifetime, IDisposable
         Tiny(TinyBundle.Head(labels: 2, seed: 7)).Save(Path.Combine(imports.Path, "two-labels"));
         Tiny(head: null).Save(Path.Combine(imports.Path, "headless"));
         service = await RunningService.Start(data.Path, settings: $"--Import:Directory={imports.Path}");
-        await service.Admin.PutJson("/v1/admin/items/item", new { scoring = "multi-class", labels = new[] { "0", "1", "2" } }).Json(HttpStatusCode.Created);
+        await service.Admin.PutJson("/v1/admin/items/item", new { scoring = "multi-class", labels = new[] { "0", "1", "2" } })
+            .Json(HttpStatusCode.Created);
     }
 
     public async Task DisposeAsync() => await service.DisposeAsync();

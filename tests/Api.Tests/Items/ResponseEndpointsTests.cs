@@ -65,7 +65,8 @@ public sealed class ResponseEndpointsTests(ServiceFixture fixture) : IClassFixtu
         await Define("used", "multi-class", "0", "1");
         await Upload("used", "train", "id,text,score\nr1,a,1\n");
 
-        await Admin.PutJson("/v1/admin/items/used", new { title = "new", scoring = "multi-class", labels = new[] { "0", "1" }, points = new[] { 0, 5 } }).Json();
+        var worthMore = new { title = "new", scoring = "multi-class", labels = new[] { "0", "1" }, points = new[] { 0, 5 } };
+        await Admin.PutJson("/v1/admin/items/used", worthMore).Json();
         await Admin.PutJson("/v1/admin/items/used", new { scoring = "multi-class", labels = new[] { "0", "1", "2" } })
             .Problem(HttpStatusCode.Conflict, "labels-in-use");
     }

@@ -15,7 +15,8 @@ public sealed class MergeJobEndpointsTests : IAsyncLifetime, IDisposable
         service = await RunningService.Start(directory.Path, builder => builder.Services.AddKeyedSingleton<IJobHandler>(JobKinds.Merge, jobs));
         foreach (var item in new[] { "a", "b", "c" })
         {
-            await service.Admin.PutJson($"/v1/admin/items/{item}", new { scoring = "multi-class", labels = new[] { "0", "1" } }).Json(HttpStatusCode.Created);
+            await service.Admin.PutJson($"/v1/admin/items/{item}", new { scoring = "multi-class", labels = new[] { "0", "1" } })
+                .Json(HttpStatusCode.Created);
             await service.Admin.PutAsync($"/v1/admin/items/{item}/responses?split=train", Http.Text("id,text,score\nr,t,1\n", "text/csv")).Json();
         }
     }
@@ -27,7 +28,8 @@ public sealed class MergeJobEndpointsTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task The_job_shows_its_recipe_with_every_default_filled_in()
     {
-        using var accepted = await service.Admin.PostJson("/v1/admin/merge-jobs", new { grouping = new { strategy = "one" }, method = new { name = "frozen-base" } });
+        var sparse = new { grouping = new { strategy = "one" }, method = new { name = "frozen-base" } };
+        using var accepted = await service.Admin.PostJson("/v1/admin/merge-jobs", sparse);
         Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
         var job = await service.Admin.GetAsync(accepted.Headers.Location).Json();
 
@@ -45,7 +47,8 @@ public sealed class MergeJobEndpointsTests : IAsyncLifetime, IDisposable
     [InlineData("""{"itemIds":["a","b","nobody"],"method":{"name":"frozen-base"},"grouping":{"strategy":"one"}}""", "$.itemIds[2]")]
     [InlineData("""{"itemIds":["a","a"],"method":{"name":"frozen-base"},"grouping":{"strategy":"one"}}""", "$.itemIds[1]")]
     [InlineData("""{"itemIds":["a","b"],"method":{"name":"frozen-base"},"grouping":{"strategy":"manual","groups":[["a"]]}}""", "$.grouping.groups")]
-    [InlineData("""{"itemIds":["a","b"],"method":{"name":"frozen-base"},"grouping":{"strategy":"manual","groups":[["a"],["a","b"]]}}""", "$.grouping.groups")]
+    [InlineData("""{"itemIds":["a","b"],"method":{"name":"frozen-base"},"grouping":{"strategy":"manual","groups":[["a"],["b","a"]]}}""",
+        "$.grouping.groups")]
     [InlineData("""{"itemIds":["a","b"],"method":{"name":"frozen-base"},"grouping":{"strategy":"manual"}}""", "$.grouping.groups")]
     [InlineData("""{"method":{"name":"frozen-base"},"grouping":{"strategy":"one"},"precision":"int3"}""", "$.precision")]
     [InlineData("""{"method":{"name":"frozen-base"},"grouping":{"strategy":"one","linkage":"single"}}""", "$.grouping.linkage")]

@@ -132,14 +132,16 @@ public sealed class HostileRequestsTests(ServiceFixture fixture) : IClassFixture
 
     [Fact]
     public async Task Json_too_deep_is_400() =>
-        await Send(HttpMethod.Post, Score, string.Concat(Enumerable.Repeat("""{"responses":[""", 5000))).Problem(HttpStatusCode.BadRequest, "invalid-request");
+        await Send(HttpMethod.Post, Score, string.Concat(Enumerable.Repeat("""{"responses":[""", 5000)))
+            .Problem(HttpStatusCode.BadRequest, "invalid-request");
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Twenty_megabytes_are_413(bool chunked)
     {
-        var content = new ByteArrayContent(Encoding.UTF8.GetBytes($$"""{"responses":[{"responseId":"r","text":"{{new string('x', 20_000_000)}}"}]}"""));
+        var body = $$"""{"responses":[{"responseId":"r","text":"{{new string('x', 20_000_000)}}"}]}""";
+        var content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
         content.Headers.ContentType = new("application/json");
         using var request = new HttpRequestMessage(HttpMethod.Post, Score) { Content = content };
         request.Headers.TransferEncodingChunked = chunked;

@@ -26,7 +26,10 @@ public sealed class ScoreEndpointsTests(ServiceFixture fixture) : IClassFixture<
         Assert.Equal("scale", answer.String("itemId"));
         var result = Assert.Single(answer.GetProperty("results").EnumerateArray());
         Assert.Equal(
-            ["bundle", "confidence", "encoder", "flags", "gradingProgress", "itemId", "labels", "responseId", "score", "status", "tokens", "truncated"],
+            [
+                "bundle", "confidence", "encoder", "flags", "gradingProgress", "itemId", "labels", "responseId", "score", "status", "tokens",
+                "truncated",
+            ],
             result.EnumerateObject().Select(member => member.Name).Order(StringComparer.Ordinal));
         Assert.Equal("scored", result.String("status"));
         Assert.Equal(bundle, result.String("bundle"));
@@ -119,7 +122,11 @@ public sealed class ScoreEndpointsTests(ServiceFixture fixture) : IClassFixture<
 
     [Fact]
     public async Task Clients_may_send_members_that_scoring_does_not_know() =>
-        await Scorer.PostJson("/v1/items/scale/scores", new { course = 7, responses = new[] { new { responseId = "r", text = "yes", locale = "en" } } }).Json();
+        await Scorer.PostJson("/v1/items/scale/scores", new
+        {
+            course = 7,
+            responses = new[] { new { responseId = "r", text = "yes", locale = "en" } },
+        }).Json();
 
     static object Responses(params (string Id, string Text)[] responses) =>
         new { responses = responses.Select(response => new { responseId = response.Id, text = response.Text }) };
