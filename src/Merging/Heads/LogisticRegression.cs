@@ -83,11 +83,10 @@ sealed class LogisticRegression
             TensorPrimitives.MultiplyAdd(Row(i), Row(i), _deviation, _deviation);
         }
         for (var j = 0; j < _hidden; j++)
-        {
-            // What varies less than fp32 resolves is rounding: left as small as it is, it gets no weight.
-            var deviation = Math.Sqrt(_deviation[j] / _count);
-            _deviation[j] = deviation > 1e-6 * Math.Abs(_mean[j]) ? deviation : 1;
-        }
+            _deviation[j] = Math.Sqrt(_deviation[j] / _count);
+        // A dimension that hardly varies is rounding noise: blown up to the size of the others it would carry their weight, and a weight without bound.
+        var typical = Math.Sqrt(TensorPrimitives.SumOfSquares<double>(_deviation) / _hidden);
+        TensorPrimitives.Max(_deviation, typical > 0 ? 1e-2 * typical : 1, _deviation);
         for (var i = 0; i < _count; i++)
             TensorPrimitives.Divide(Row(i), _deviation, Row(i));
     }

@@ -52,6 +52,19 @@ public sealed class HeadFitterTests
         }
     }
 
+    /// <summary>MiniLM has such a dimension: its values lie about 1e-31, and weights as large as their inverse made the first gradient infinite.</summary>
+    [Fact]
+    public void A_feature_that_hardly_varies_gets_no_huge_weight()
+    {
+        var random = new Random(3);
+        var sample = Sample(Scale, random, 200, TrueHead(Scale, random, hidden: 6));
+        for (var i = 0; i < 200; i++)
+            sample.Features.Values[i * 6] *= 1e-31f;
+
+        var fitted = HeadFitter.Fit(Scale, sample, sample).Head;
+        Assert.All(fitted.Weight.Values, weight => Assert.InRange(weight, -100, 100));
+    }
+
     [Fact]
     public void The_fit_has_converged()
     {
