@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
-using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
@@ -25,7 +24,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
 {
     const string AlignmentStage = "alignment", MergingStage = "merging";
 
-    readonly ImmutableArray<string> _itemIds = [.. sources.Items.Select(item => item.Id)];
+    readonly ImmutableArray<string> itemIds = [.. sources.Items.Select(item => item.Id)];
 
     /// <summary>Compares the item models' feature clouds by Gromov-Wasserstein distance.</summary>
     /// <param name="recipe">Which features.</param>
@@ -63,7 +62,8 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
         {
             foreach (var (group, index) in plan.Groups.Select((group, index) => (group, index)))
             {
-                stages.Report(MergingStage, (double)index / plan.Groups.Length, $"group {index + 1} of {plan.Groups.Length}: {string.Join(", ", group)}");
+                var message = $"group {index + 1} of {plan.Groups.Length}: {string.Join(", ", group)}";
+                stages.Report(MergingStage, (double)index / plan.Groups.Length, message);
                 var key = string.Join('\n', group);
                 if (!groups.ContainsKey(key))
                     groups.Add(key, MergeGroup(method, recipe.Heads, group, stop));
@@ -74,28 +74,25 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
             if (breaches.IsEmpty || recipe.Floor.OnBreach == FloorBreach.Keep)
                 return new(merged, Report(recipe, merged, unmerged, alignmentReport));
             if (recipe.Floor.OnBreach == FloorBreach.Fail)
-                throw new FloorException($"{string.Join(", ", breaches)} would fall more than {recipe.Floor.MaxDrop} {recipe.Floor.Metric} below their own models. "
-                    + "Nothing was published. Allow more groups, another method, a larger floor.maxDrop, or floor.onBreach 'unmerge'.");
+                throw FloorException.Of(breaches, recipe.Floor);
 
             // The rest of the group is merged again without the item: what it was merged with no longer pulls at the others.
             unmerged = unmerged.Union(breaches);
-            plan = MergePlan.Of(
-                plan.Groups.Select(group => group.RemoveAll(breaches.Contains)).Where(group => !group.IsEmpty).Concat(breaches.Select(id => ImmutableArray.Create(id)))
-                    .Select(group => group.AsEnumerable()),
-                _itemIds);
+            var rest = plan.Groups.Select(group => group.RemoveAll(breaches.Contains)).Where(group => !group.IsEmpty);
+            plan = MergePlan.Of([.. rest, .. breaches.Select(id => ImmutableArray.Create(id))], itemIds);
         }
     }
 
     (MergePlan Plan, AlignmentReport? Report) Plan(GroupingRecipe grouping, AlignmentMatrix? alignment, StageTracker stages, CancellationToken stop)
     {
         if (!Grouping.NeedsAlignment(grouping))
-            return (Grouping.Plan(grouping, _itemIds, null), null);
+            return (Grouping.Plan(grouping, itemIds, null), null);
         alignment ??= Align(
             grouping.Features,
-            new InlineProgress<double>(done => stages.Report(AlignmentStage, done, $"Gromov-Wasserstein distances of {_itemIds.Length} item models")),
+            new InlineProgress<double>(done => stages.Report(AlignmentStage, done, $"Gromov-Wasserstein distances of {itemIds.Length} item models")),
             stop);
         var dendrogram = AverageLinkage.Cluster(alignment, grouping.MaxGroupSize);
-        return (Grouping.Plan(grouping, _itemIds, dendrogram), AlignmentReport.Of(alignment, dendrogram));
+        return (Grouping.Plan(grouping, itemIds, dendrogram), AlignmentReport.Of(alignment, dendrogram));
     }
 
     MergedGroup MergeGroup(StaticMethod method, HeadRecipe heads, ImmutableArray<string> group, CancellationToken stop)
@@ -131,7 +128,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
         var items = (
             from merged in groups.Select((entry, index) => (entry.Items, Encoder: MergedItems.EncoderName(index)))
             from item in merged.Items
-            orderby _itemIds.IndexOf(item.Item.Id)
+            orderby itemIds.IndexOf(item.Item.Id)
             select new ItemReport
             {
                 ItemId = item.Item.Id,
@@ -144,64 +141,21 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
                 Served = item.Scores,
             }).ToImmutableArray();
 
-        var timed = groups.Where(group => group.Responses > 0).ToArray();
+        static long ParametersOf(MergedGroup group) =>
+            group.Encoder.Values.Sum(tensor => (long)tensor.Length) + group.Items.Sum(item => (long)item.Head.Weight.Length + item.Head.Bias.Length);
+
+        var (encoderTime, responses) = (groups.Sum(group => group.EncoderTime.TotalMilliseconds), groups.Sum(group => group.Responses));
         return new()
         {
             Alignment = alignment,
-            Groups = [.. groups.Select((group, index) => new GroupReport(MergedItems.EncoderName(index), [.. group.Items.Select(item => item.Item.Id)]))],
+            Groups = [.. groups.Select((group, index) =>
+                new GroupReport(MergedItems.EncoderName(index), [.. group.Items.Select(item => item.Item.Id)]))],
             Items = items,
             All = TotalReport.Of(items),
             MergedOnly = items.Any(item => item.Merged) ? TotalReport.Of([.. items.Where(item => item.Merged)]) : null,
             Encoders = groups.Length,
-            Parameters = groups.Sum(group => group.Encoder.Values.Sum(tensor => (long)tensor.Length) + group.Items.Sum(item => (long)item.Head.Weight.Length + item.Head.Bias.Length)),
-            MillisecondsPerResponse = timed.Length == 0 ? references.MillisecondsPerResponse : timed.Sum(group => group.EncoderTime.TotalMilliseconds) / timed.Sum(group => group.Responses),
+            Parameters = groups.Sum(ParametersOf),
+            MillisecondsPerResponse = responses == 0 ? references.MillisecondsPerResponse : encoderTime / responses,
         };
     }
-}
-
-/// <summary>The encoders and heads a merge arrived at, and the report on them.</summary>
-/// <param name="Groups">The groups in the order of the plan.</param>
-/// <param name="Report">What they reach and cost.</param>
-public sealed record MergedItems(ImmutableArray<MergedGroup> Groups, MergeReport Report)
-{
-    /// <summary>Name of a group's encoder: <c>e0</c>, <c>e1</c>, …</summary>
-    public static string EncoderName(int group) => $"e{group}";
-}
-
-/// <summary>One group after the merge.</summary>
-/// <param name="Encoder">The encoder its items share, by tensor name.</param>
-/// <param name="Items">Its items with their heads.</param>
-/// <param name="EncoderTime">Time the encoder took over all their responses; zero where it was not run.</param>
-/// <param name="Responses">Responses it was run over.</param>
-public sealed record MergedGroup(IReadOnlyDictionary<string, Tensor> Encoder, ImmutableArray<FittedItem> Items, TimeSpan EncoderTime, int Responses);
-
-/// <summary>An item on top of the encoder that serves it.</summary>
-/// <param name="Item">The item and its responses.</param>
-/// <param name="Head">The head it is served with.</param>
-/// <param name="Scores">What the two reach together.</param>
-public sealed record FittedItem(TokenizedItem Item, Head Head, SplitScores Scores)
-{
-    /// <summary>Fits the head, or keeps the item's own, and evaluates it.</summary>
-    /// <param name="pooled">The encoder's output on the item's responses.</param>
-    /// <param name="own">The head the item was trained with; null where it has no model.</param>
-    /// <param name="retune">Whether to fit the head again; an item without a head of its own gets one in any case.</param>
-    /// <param name="stop">Stops between candidates.</param>
-    public static FittedItem Of(PooledItem pooled, Head? own, bool retune, CancellationToken stop)
-    {
-        var data = pooled.Item.Data;
-        var head = retune || own is null
-            ? HeadFitter.Fit(data.Item, new(pooled.Train, data.Train), new(pooled.Validation, data.Validation), own, stop).Head
-            : own;
-        return new(pooled.Item, head, SplitScores.Of(pooled, head));
-    }
-}
-
-/// <summary>Items that fall below the floor of a recipe that says to fail.</summary>
-public sealed class FloorException(string message) : Exception(message);
-
-/// <summary>Reports on the caller's thread; <see cref="Progress{T}"/> would reorder reports through the thread pool.</summary>
-sealed class InlineProgress<T>(Action<T> report) : IProgress<T>
-{
-    /// <inheritdoc/>
-    public void Report(T value) => report(value);
 }

@@ -3,13 +3,13 @@ namespace ScoringService.Merging;
 /// <summary>Turns progress within stages into progress of a whole run, by the share of the time that each stage is expected to take.</summary>
 sealed class StageTracker(IProgress<StageProgress> progress, params (string Stage, double Share)[] stages)
 {
-    readonly double _total = stages.Sum(s => s.Share);
+    readonly double total = stages.Sum(s => s.Share);
 
     /// <summary>Reports how much of a stage is done, 0 to 1.</summary>
     public void Report(string stage, double fraction, string message)
     {
         var index = Array.FindIndex(stages, s => s.Stage == stage);
         var before = stages.Take(index).Sum(s => s.Share);
-        progress.Report(new(stage, (before + stages[index].Share * Math.Clamp(fraction, 0, 1)) / _total, message));
+        progress.Report(new(stage, (before + stages[index].Share * Math.Clamp(fraction, 0, 1)) / total, message));
     }
 }

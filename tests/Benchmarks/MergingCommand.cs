@@ -18,7 +18,7 @@ static class MergingCommand
         var command = new Command("merging", "Time and memory of a merge's steps.") { output };
         command.SetAction((parsed, stop) =>
         {
-            var results = new Results("merging", "dotnet run -c Release --project tests/Benchmarks -- " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)));
+            var results = new Results("merging");
             var random = new Random(0);
             var clouds = Enumerable.Range(0, Items).Select(i => KeyValuePair.Create($"item{i}", Cloud(random))).ToArray();
             AlignmentMatrix.Of(clouds[..2], 1, null, stop);

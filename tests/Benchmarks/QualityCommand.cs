@@ -39,9 +39,13 @@ static class QualityCommand
             var itemFilter = parsed.GetValue(items)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             var all = ItemDataFile.ReadDirectory(parsed.GetValue(data)!.FullName);
             ImmutableArray<ItemData> chosen = itemFilter is null ? all : [.. all.Where(item => itemFilter.Contains(item.Item.Id))];
-            var results = new Results("quality", "dotnet run -c Release --project tests/Benchmarks -- " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)));
+            var results = new Results("quality");
+            var rows = QualityMethod.Named(parsed.GetValue(methods)!, parsed.GetValue(groups), chosen.Length);
             for (var seed = 0; seed < parsed.GetValue(seeds); seed++)
-                Run(chosen, QualityMethod.Named(parsed.GetValue(methods)!, parsed.GetValue(groups), chosen.Length), seed, parsed.GetValue(epochs), parsed.GetValue(cache)!, parsed.GetValue(output)!, results, stop);
+            {
+                var recipe = new TrainingRecipe { Epochs = parsed.GetValue(epochs), Seed = seed };
+                Run(chosen, rows, recipe, parsed.GetValue(cache)!.FullName, parsed.GetValue(output)!.FullName, results, stop);
+            }
             Console.WriteLine(results.Markdown(IsTotal));
             return Task.FromResult(0);
         });
@@ -49,15 +53,15 @@ static class QualityCommand
     }
 
     static void Run(
-        ImmutableArray<ItemData> items, ImmutableArray<QualityMethod> methods, int seed, int epochs, DirectoryInfo cache, DirectoryInfo output, Results results, CancellationToken stop)
+        ImmutableArray<ItemData> items, ImmutableArray<QualityMethod> methods, TrainingRecipe recipe, string cache, string output, Results results,
+        CancellationToken stop)
     {
         var threads = Environment.ProcessorCount;
         var baseModel = new BaseModel();
         var models = new ConcurrentDictionary<string, ItemModel>();
-        var recipe = new TrainingRecipe { Epochs = epochs, Seed = seed };
         var training = Stopwatch.StartNew();
         Parallel.ForEach(items, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = stop }, data =>
-            models[data.Item.Id] = ItemModelCache.GetOrTrain(cache.FullName, baseModel, data, recipe, OneThread, stop));
+            models[data.Item.Id] = ItemModelCache.GetOrTrain(cache, baseModel, data, recipe, OneThread, stop));
         training.Stop();
 
         var sources = new MergeSources(
@@ -69,9 +73,10 @@ static class QualityCommand
         var progress = new ConsoleProgress();
         var measured = Stopwatch.StartNew();
         var references = ReferenceScores.Of(sources, OneThread, threads, progress, stop);
-        Add(results, seed, "individual", items, references.Own, items.Length, items.Length * baseModel.Parameters, training.Elapsed.TotalSeconds, references);
-        Add(results, seed, "frozen-base", items, references.FrozenBase.ToDictionary(item => item.Key, item => item.Value.Scores), 1, baseModel.Parameters, measured.Elapsed.TotalSeconds, references);
-        results.Write(output.FullName, IsTotal);
+        var frozenBase = references.FrozenBase.ToDictionary(item => item.Key, item => item.Value.Scores);
+        Add("individual", references.Own, items.Length, items.Length * baseModel.Parameters, training.Elapsed, []);
+        Add("frozen-base", frozenBase, 1, baseModel.Parameters, measured.Elapsed, []);
+        results.Write(output, IsTotal);
 
         AlignmentMatrix? alignment = null;
         var run = new MergeRun(sources, references, OneThread, threads);
@@ -83,47 +88,47 @@ static class QualityCommand
             var merged = run.Run(method.Recipe, MethodCatalog.Parse(method.Recipe.Method, out _)!, alignment, progress, stop);
             var report = merged.Report;
             var served = report.Items.ToDictionary(item => item.ItemId, item => item.Served);
-            Add(results, seed, method.Name, items, served, report.Encoders, report.Parameters, measured.Elapsed.TotalSeconds, references, [.. report.Items.Where(item => item.Merged).Select(item => item.ItemId)]);
-            results.Write(output.FullName, IsTotal);
+            var mergedItems = report.Items.Where(item => item.Merged).Select(item => item.ItemId);
+            Add(method.Name, served, report.Encoders, report.Parameters, measured.Elapsed, [.. mergedItems]);
+            results.Write(output, IsTotal);
+        }
+
+        void Add(
+            string name, IReadOnlyDictionary<string, SplitScores> scores, int encoders, long parameters, TimeSpan elapsed, ImmutableArray<string> mergedItems)
+        {
+            foreach (var data in items)
+                AddRow(data.Item.Id, [data.Item.Id]);
+            AddRow("all", [.. items.Select(data => data.Item.Id)]);
+            if (mergedItems.Length > 0 && mergedItems.Length < items.Length)
+                AddRow("merged-only", mergedItems);
+
+            void AddRow(string item, ImmutableArray<string> of)
+            {
+                MetricSet Mean(IReadOnlyDictionary<string, SplitScores> from) => MetricSet.Mean([.. of.Select(id => from[id].Test!)]);
+                var (metrics, own, frozen) = (Mean(scores), Mean(references.Own), Mean(frozenBase));
+                results.Add(new JsonObject
+                {
+                    ["name"] = name,
+                    ["item"] = item,
+                    ["seed"] = recipe.Seed,
+                    ["accuracy"] = metrics.Accuracy,
+                    ["macroF1"] = metrics.MacroF1,
+                    ["microF1"] = metrics.MicroF1,
+                    ["exactMatch"] = metrics.ExactMatch,
+                    ["perLabelAccuracy"] = metrics.PerLabelAccuracy,
+                    ["qwk"] = metrics.Qwk,
+                    ["recoveredGain"] = own.Qwk > frozen.Qwk ? (metrics.Qwk - frozen.Qwk) / (own.Qwk - frozen.Qwk) : null,
+                    ["n"] = metrics.N,
+                    ["encoders"] = encoders,
+                    ["bytes"] = parameters * sizeof(float),
+                    ["parameters"] = parameters,
+                    ["seconds"] = Math.Round(elapsed.TotalSeconds, 1),
+                });
+            }
         }
     }
 
     static bool IsTotal(JsonObject row) => row["item"]!.GetValue<string>() is "all" or "merged-only";
-
-    static void Add(
-        Results results, int seed, string name, ImmutableArray<ItemData> items, IReadOnlyDictionary<string, SplitScores> scores, int encoders, long parameters,
-        double seconds, ReferenceScores references, ImmutableArray<string> mergedItems = default)
-    {
-        foreach (var data in items)
-            Row(data.Item.Id, [data.Item.Id]);
-        Row("all", [.. items.Select(data => data.Item.Id)]);
-        if (!mergedItems.IsDefaultOrEmpty && mergedItems.Length < items.Length)
-            Row("merged-only", mergedItems);
-
-        void Row(string item, ImmutableArray<string> of)
-        {
-            MetricSet Mean(IReadOnlyDictionary<string, SplitScores> from) => MetricSet.Mean([.. of.Select(id => from[id].Test!)]);
-            var (metrics, own, frozenBase) = (Mean(scores), Mean(references.Own), Mean(references.FrozenBase.ToDictionary(item => item.Key, item => item.Value.Scores)));
-            results.Add(new JsonObject
-            {
-                ["name"] = name,
-                ["item"] = item,
-                ["seed"] = seed,
-                ["accuracy"] = metrics.Accuracy,
-                ["macroF1"] = metrics.MacroF1,
-                ["microF1"] = metrics.MicroF1,
-                ["exactMatch"] = metrics.ExactMatch,
-                ["perLabelAccuracy"] = metrics.PerLabelAccuracy,
-                ["qwk"] = metrics.Qwk,
-                ["recoveredGain"] = own.Qwk > frozenBase.Qwk ? (metrics.Qwk - frozenBase.Qwk) / (own.Qwk - frozenBase.Qwk) : null,
-                ["n"] = metrics.N,
-                ["encoders"] = encoders,
-                ["bytes"] = parameters * sizeof(float),
-                ["parameters"] = parameters,
-                ["seconds"] = Math.Round(seconds, 1),
-            });
-        }
-    }
 }
 
 /// <summary>A row of the quality table: a name and the recipe behind it.</summary>
@@ -141,9 +146,11 @@ sealed record QualityMethod(string Name, MergeRecipe Recipe)
         ];
         if (names == "all")
             return known;
-        var asked = names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Except(["individual", "frozen-base"]).ToArray();
+        const StringSplitOptions tidy = StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
+        var asked = names.Split(',', tidy).Except(["individual", "frozen-base"]).ToArray();
         return asked.FirstOrDefault(name => known.All(method => method.Name != name)) is { } unknown
-            ? throw new ArgumentException($"There is no row '{unknown}'. Known: individual, frozen-base, {string.Join(", ", known.Select(method => method.Name))}.")
+            ? throw new ArgumentException(
+                $"There is no row '{unknown}'. Known: individual, frozen-base, {string.Join(", ", known.Select(method => method.Name))}.")
             : [.. known.Where(method => asked.Contains(method.Name))];
     }
 

@@ -21,7 +21,7 @@ static class TrainingCommand
         var command = new Command("training", "Training steps against forward passes on the same batches.") { data, output };
         command.SetAction((parsed, stop) =>
         {
-            var results = new Results("training", "dotnet run -c Release --project tests/Benchmarks -- " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)));
+            var results = new Results("training");
             var item = ItemDataFile.Read(parsed.GetValue(data)!.FullName);
             foreach (var threads in new[] { 1, 2 })
                 Measure(item, threads, results, stop);

@@ -14,7 +14,8 @@ namespace ScoringService.Api.FirstStart;
 /// heads, can score after seconds; the others train item models and put the merged bundle in its place while it answers requests.
 /// </summary>
 sealed partial class SampleSeeding(
-    ItemStore items, JobQueue queue, IOptions<FirstStartOptions> options, IHostEnvironment environment, ILogger<SampleSeeding> log) : BackgroundService
+    ItemStore items, JobQueue queue, IOptions<FirstStartOptions> options, IHostEnvironment environment, ILogger<SampleSeeding> log)
+    : BackgroundService
 {
     const string Tenant = "samples";
 
@@ -38,7 +39,8 @@ sealed partial class SampleSeeding(
         Seeded(log, Samples.Length);
 
         string[] ids = [.. Samples.Select(sample => sample.Id)];
-        await queue.Enqueue(JobKinds.Merge, Recipe(ids, new() { Strategy = GroupingStrategy.One }, new { name = "frozen-base" }), Tenant, stoppingToken);
+        var together = new GroupingRecipe { Strategy = GroupingStrategy.One };
+        await queue.Enqueue(JobKinds.Merge, Recipe(ids, together, new { name = "frozen-base" }), Tenant, stoppingToken);
         await queue.Enqueue(JobKinds.Training, new TrainingJobRequest { ItemIds = ids }, Tenant, stoppingToken);
         var pairs = new GroupingRecipe { Groups = JsonSerializer.SerializeToElement(ids.Length / 2) };
         await queue.Enqueue(JobKinds.Merge, Recipe(ids, pairs, new { name = "ties" }), Tenant, stoppingToken);
@@ -55,6 +57,7 @@ sealed partial class SampleSeeding(
     static MergeRecipe Recipe(string[] ids, GroupingRecipe grouping, object method) =>
         new() { ItemIds = [.. ids], Grouping = grouping, Method = JsonSerializer.SerializeToElement(method), Activate = true };
 
-    [LoggerMessage(LogLevel.Information, "First start: {Count} sample items defined; a first bundle is on its way, then item models are trained and merged")]
+    [LoggerMessage(
+        LogLevel.Information, "First start: {Count} sample items defined; a first bundle comes at once, then item models are trained and merged")]
     static partial void Seeded(ILogger log, int count);
 }

@@ -15,7 +15,7 @@ public sealed class Matrix(int rows, int columns)
 
     static int TileColumns => TileVectors * Vector512<double>.Count;
 
-    readonly double[] _values = new double[checked(rows * columns)];
+    readonly double[] values = new double[checked(rows * columns)];
 
     /// <summary>Number of rows.</summary>
     public int Rows => rows;
@@ -24,10 +24,10 @@ public sealed class Matrix(int rows, int columns)
     public int Columns => columns;
 
     /// <summary>All values, row after row: <c>[rows · columns]</c>.</summary>
-    public Span<double> Values => _values;
+    public Span<double> Values => values;
 
     /// <summary>One row: <c>[columns]</c>.</summary>
-    public Span<double> Row(int row) => _values.AsSpan(row * columns, columns);
+    public Span<double> Row(int row) => values.AsSpan(row * columns, columns);
 
     /// <summary>One value.</summary>
     public ref double this[int row, int column] => ref Row(row)[column];
@@ -40,7 +40,7 @@ public sealed class Matrix(int rows, int columns)
         {
             var row = Row(i);
             for (var j = 0; j < row.Length; j++)
-                transposed._values[(j * rows) + i] = row[j];
+                transposed.values[(j * rows) + i] = row[j];
         }
         return transposed;
     }

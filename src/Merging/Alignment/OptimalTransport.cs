@@ -24,48 +24,48 @@ sealed class OptimalTransport
     // A reduced cost above −RelativeTolerance · max |cost| counts as zero: potentials are sums of up to rows + columns costs, each rounded.
     const double RelativeTolerance = 1e-12;
 
-    readonly int _rows;
-    readonly int _columns;
-    readonly long _scale;
-    readonly long _rowShare;
-    readonly long _columnShare;
-    readonly double[] _reduced;
+    readonly int rows;
+    readonly int columns;
+    readonly long scale;
+    readonly long rowShare;
+    readonly long columnShare;
+    readonly double[] reduced;
 
     // The spanning tree. Nodes are the rows, then the columns; node 0 is the root. The arc of a node leads to its parent.
-    readonly int[] _parent;
-    readonly int[] _firstChild;
-    readonly int[] _next;
-    readonly int[] _previous;
-    readonly int[] _depth;
-    readonly long[] _flow;
-    readonly double[] _potential;
-    bool _hasTree;
+    readonly int[] parent;
+    readonly int[] firstChild;
+    readonly int[] next;
+    readonly int[] previous;
+    readonly int[] depth;
+    readonly long[] flow;
+    readonly double[] potential;
+    bool hasTree;
 
     public OptimalTransport(int rows, int columns)
     {
         var divisor = (int)BigInteger.GreatestCommonDivisor(rows, columns);
-        (_rows, _columns, _rowShare, _columnShare) = (rows, columns, columns / divisor, rows / divisor);
-        _scale = (2L * rows) + 1;
-        _reduced = new double[columns];
+        (this.rows, this.columns, rowShare, columnShare) = (rows, columns, columns / divisor, rows / divisor);
+        scale = (2L * rows) + 1;
+        reduced = new double[columns];
         var nodes = rows + columns;
-        (_parent, _firstChild, _next, _previous, _depth) = (new int[nodes], new int[nodes], new int[nodes], new int[nodes], new int[nodes]);
-        (_flow, _potential) = (new long[nodes], new double[nodes]);
+        (parent, firstChild, next, previous, depth) = (new int[nodes], new int[nodes], new int[nodes], new int[nodes], new int[nodes]);
+        (flow, potential) = (new long[nodes], new double[nodes]);
     }
 
     /// <summary>Replaces the content of <paramref name="plan"/> by an optimal plan for <paramref name="cost"/>.</summary>
     public void Solve(Matrix cost, List<TransportedMass> plan)
     {
-        if (!_hasTree)
+        if (!hasTree)
             StartFromCheapestArcs(cost);
         SetPotentials(0, cost);
         var tolerance = RelativeTolerance * Math.Abs(TensorPrimitives.MaxMagnitude<double>(cost.Values));
-        for (int row = 0, clean = 0; clean < _rows; row = row + 1 == _rows ? 0 : row + 1)
+        for (int row = 0, clean = 0; clean < rows; row = row + 1 == rows ? 0 : row + 1)
         {
-            TensorPrimitives.Subtract(cost.Row(row), _potential.AsSpan(_rows), _reduced);
-            var column = TensorPrimitives.IndexOfMin<double>(_reduced);
-            if (_reduced[column] - _potential[row] < -tolerance)
+            TensorPrimitives.Subtract(cost.Row(row), potential.AsSpan(rows), reduced);
+            var column = TensorPrimitives.IndexOfMin<double>(reduced);
+            if (reduced[column] - potential[row] < -tolerance)
             {
-                Pivot(row, _rows + column, cost);
+                Pivot(row, rows + column, cost);
                 clean = 0;
             }
             else
@@ -76,17 +76,17 @@ sealed class OptimalTransport
         Read(plan);
     }
 
-    bool IsRow(int node) => node < _rows;
+    bool IsRow(int node) => node < rows;
 
-    (int Row, int Column) Arc(int node) => IsRow(node) ? (node, _parent[node] - _rows) : (_parent[node], node - _rows);
+    (int Row, int Column) Arc(int node) => IsRow(node) ? (node, parent[node] - rows) : (parent[node], node - rows);
 
     void Read(List<TransportedMass> plan)
     {
         plan.Clear();
-        var unit = 1.0 / (_rows * (double)_rowShare);
-        for (var node = 1; node < _parent.Length; node++)
+        var unit = 1.0 / (rows * (double)rowShare);
+        for (var node = 1; node < parent.Length; node++)
         {
-            var units = (_flow[node] + (_scale / 2)) / _scale;
+            var units = (flow[node] + (scale / 2)) / scale;
             if (units == 0)
                 continue;
             var (row, column) = Arc(node);
@@ -103,44 +103,44 @@ sealed class OptimalTransport
         var rowSide = false;
         for (int a = row, b = column; a != b;)
         {
-            if (_depth[a] >= _depth[b])
+            if (depth[a] >= depth[b])
             {
-                if (IsRow(a) && (leaving == None || _flow[a] < _flow[leaving]))
+                if (IsRow(a) && (leaving == None || flow[a] < flow[leaving]))
                     (leaving, rowSide) = (a, true);
-                a = _parent[a];
+                a = parent[a];
             }
             else
             {
-                if (!IsRow(b) && (leaving == None || _flow[b] < _flow[leaving]))
+                if (!IsRow(b) && (leaving == None || flow[b] < flow[leaving]))
                     (leaving, rowSide) = (b, false);
-                b = _parent[b];
+                b = parent[b];
             }
         }
-        var amount = _flow[leaving];
+        var amount = flow[leaving];
         for (int a = row, b = column; a != b;)
         {
-            if (_depth[a] >= _depth[b])
+            if (depth[a] >= depth[b])
             {
-                _flow[a] += IsRow(a) ? -amount : amount;
-                a = _parent[a];
+                flow[a] += IsRow(a) ? -amount : amount;
+                a = parent[a];
             }
             else
             {
-                _flow[b] += IsRow(b) ? amount : -amount;
-                b = _parent[b];
+                flow[b] += IsRow(b) ? amount : -amount;
+                b = parent[b];
             }
         }
 
         // The part of the tree below the leaving arc is hung up again by the entering one.
-        var (top, parent) = rowSide ? (row, column) : (column, row);
+        var (top, host) = rowSide ? (row, column) : (column, row);
         for (var (node, flow) = (top, amount); ;)
         {
-            var (above, carried) = (_parent[node], _flow[node]);
+            var (above, carried) = (parent[node], this.flow[node]);
             Unlink(node);
-            Link(node, parent, flow);
+            Link(node, host, flow);
             if (node == leaving)
                 break;
-            (parent, node, flow) = (node, above, carried);
+            (host, node, flow) = (node, above, carried);
         }
         SetPotentials(top, cost);
     }
@@ -150,83 +150,83 @@ sealed class OptimalTransport
     {
         for (var node = top; ;)
         {
-            if (_parent[node] is not None and var parent)
+            if (parent[node] is not None and var above)
             {
                 var (row, column) = Arc(node);
-                _potential[node] = cost[row, column] - _potential[parent];
-                _depth[node] = _depth[parent] + 1;
+                potential[node] = cost[row, column] - potential[above];
+                depth[node] = depth[above] + 1;
             }
-            if (_firstChild[node] != None)
+            if (firstChild[node] != None)
             {
-                node = _firstChild[node];
+                node = firstChild[node];
                 continue;
             }
-            while (node != top && _next[node] == None)
-                node = _parent[node];
+            while (node != top && next[node] == None)
+                node = parent[node];
             if (node == top)
                 return;
-            node = _next[node];
+            node = next[node];
         }
     }
 
     void Link(int node, int parent, long flow)
     {
-        (_parent[node], _flow[node]) = (parent, flow);
-        (_previous[node], _next[node]) = (None, _firstChild[parent]);
-        if (_next[node] != None)
-            _previous[_next[node]] = node;
-        _firstChild[parent] = node;
+        (this.parent[node], this.flow[node]) = (parent, flow);
+        (previous[node], next[node]) = (None, firstChild[parent]);
+        if (next[node] != None)
+            previous[next[node]] = node;
+        firstChild[parent] = node;
     }
 
     void Unlink(int node)
     {
-        if (_previous[node] == None)
-            _firstChild[_parent[node]] = _next[node];
+        if (previous[node] == None)
+            firstChild[parent[node]] = next[node];
         else
-            _next[_previous[node]] = _next[node];
-        if (_next[node] != None)
-            _previous[_next[node]] = _previous[node];
+            next[previous[node]] = next[node];
+        if (next[node] != None)
+            previous[next[node]] = previous[node];
     }
 
     /// <summary>A first tree: row after row takes its cheapest columns that still have room.</summary>
     void StartFromCheapestArcs(Matrix cost)
     {
-        var room = new long[_columns];
-        Array.Fill(room, _columnShare * _scale);
-        room[^1] += _rows;
-        var arcs = new List<(int Node, long Flow)>[_rows + _columns];
+        var room = new long[columns];
+        Array.Fill(room, columnShare * scale);
+        room[^1] += rows;
+        var arcs = new List<(int Node, long Flow)>[rows + columns];
         for (var node = 0; node < arcs.Length; node++)
             arcs[node] = [];
-        var price = new double[_columns];
-        for (var row = 0; row < _rows; row++)
+        var price = new double[columns];
+        for (var row = 0; row < rows; row++)
         {
             cost.Row(row).CopyTo(price);
-            for (var left = (_rowShare * _scale) + 1; left > 0;)
+            for (var left = (rowShare * scale) + 1; left > 0;)
             {
                 var column = TensorPrimitives.IndexOfMin<double>(price);
                 price[column] = double.PositiveInfinity;
                 var flow = Math.Min(left, room[column]);
                 if (flow == 0)
                     continue;
-                arcs[row].Add((_rows + column, flow));
-                arcs[_rows + column].Add((row, flow));
+                arcs[row].Add((rows + column, flow));
+                arcs[rows + column].Add((row, flow));
                 (left, room[column]) = (left - flow, room[column] - flow);
             }
         }
 
-        Array.Fill(_firstChild, None);
-        _parent[0] = None;
+        Array.Fill(firstChild, None);
+        parent[0] = None;
         var reached = new Queue<int>([0]);
         while (reached.TryDequeue(out var node))
         {
             foreach (var (neighbour, flow) in arcs[node])
             {
-                if (neighbour == _parent[node])
+                if (neighbour == parent[node])
                     continue;
                 Link(neighbour, node, flow);
                 reached.Enqueue(neighbour);
             }
         }
-        _hasTree = true;
+        hasTree = true;
     }
 }

@@ -9,8 +9,8 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
 {
     const int LongestId = 200;
 
-    readonly ImmutableArray<LabelledResponse>.Builder _rows = ImmutableArray.CreateBuilder<LabelledResponse>();
-    readonly HashSet<string> _ids = [];
+    readonly ImmutableArray<LabelledResponse>.Builder rows = ImmutableArray.CreateBuilder<LabelledResponse>();
+    readonly HashSet<string> ids = [];
 
     /// <summary>The columns a row must have.</summary>
     public ImmutableArray<string> Columns { get; } =
@@ -29,7 +29,7 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
         if (errors.Count > before)
             return null;
         var response = new LabelledResponse(id!, text!, labels);
-        _rows.Add(response);
+        rows.Add(response);
         return response;
     }
 
@@ -39,9 +39,9 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
     /// <summary>What was read.</summary>
     public ResponseRows Finish()
     {
-        if (_rows.Count == 0 && errors.Count == 0)
+        if (rows.Count == 0 && errors.Count == 0)
             errors.Add(1, null, "There is no row.");
-        return new ResponseRows(_rows.ToImmutable(), errors.Build());
+        return new ResponseRows(rows.ToImmutable(), errors.Build());
     }
 
     string? Id(long line, string? id)
@@ -50,7 +50,7 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
             errors.Add(line, "id", "The id is missing.");
         else if (id.Length > LongestId || id.Any(char.IsControl))
             errors.Add(line, "id", $"An id has at most {LongestId} characters and no control characters.");
-        else if (!_ids.Add(id))
+        else if (!ids.Add(id))
             errors.Add(line, "id", $"The id '{id}' is there twice.");
         return id;
     }

@@ -22,17 +22,17 @@ public sealed record RowErrors(ImmutableArray<RowError> First, int Count)
 
     internal sealed class Builder
     {
-        readonly ImmutableArray<RowError>.Builder _first = ImmutableArray.CreateBuilder<RowError>();
+        readonly ImmutableArray<RowError>.Builder first = ImmutableArray.CreateBuilder<RowError>();
 
         public int Count { get; private set; }
 
         public void Add(long line, string? column, string reason)
         {
             Count++;
-            if (_first.Count < Shown)
-                _first.Add(new RowError(line, column, reason));
+            if (first.Count < Shown)
+                first.Add(new RowError(line, column, reason));
         }
 
-        public RowErrors Build() => new(_first.ToImmutable(), Count);
+        public RowErrors Build() => new(first.ToImmutable(), Count);
     }
 }

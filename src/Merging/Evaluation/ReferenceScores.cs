@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ScoringService.Inference.Encoders;
 using ScoringService.Merging.Features;
+using ScoringService.Merging.Heads;
 
 namespace ScoringService.Merging.Evaluation;
 

@@ -9,85 +9,85 @@ namespace ScoringService.Merging.Heads;
 /// </summary>
 sealed class LogisticRegression
 {
-    readonly ScoringKind _scoring;
-    readonly int _labels;
-    readonly int _hidden;
-    readonly int _count;
-    readonly double[] _features;
-    readonly bool[] _targets;
-    readonly double[] _mean;
-    readonly double[] _deviation;
+    readonly ScoringKind scoring;
+    readonly int labels;
+    readonly int hidden;
+    readonly int count;
+    readonly double[] features;
+    readonly bool[] targets;
+    readonly double[] mean;
+    readonly double[] deviation;
 
     public LogisticRegression(Item item, LabelledFeatures data)
     {
-        (_scoring, _labels, _count, _hidden) = (item.Scoring, item.Labels.Length, data.Responses.Length, data.Features.Shape[1]);
-        _features = new double[_count * _hidden];
-        TensorPrimitives.ConvertTruncating<float, double>(data.Features.Values, _features);
-        _targets = [.. data.Responses.SelectMany(response => response.Labels)];
-        (_mean, _deviation) = (new double[_hidden], new double[_hidden]);
+        (scoring, labels, count, hidden) = (item.Scoring, item.Labels.Length, data.Responses.Length, data.Features.Shape[1]);
+        features = new double[count * hidden];
+        TensorPrimitives.ConvertTruncating<float, double>(data.Features.Values, features);
+        targets = [.. data.Responses.SelectMany(response => response.Labels)];
+        (mean, deviation) = (new double[hidden], new double[hidden]);
         Standardize();
     }
 
-    public int Parameters => (_hidden + 1) * _labels;
+    public int Parameters => (hidden + 1) * labels;
 
     /// <summary>Mean loss plus λ/2 ‖W‖², and its gradient.</summary>
     public double Evaluate(ReadOnlySpan<double> parameters, double regularization, Span<double> gradient)
     {
-        var weights = parameters[..(_labels * _hidden)];
+        var weights = parameters[..(labels * hidden)];
         var biases = parameters[weights.Length..];
         gradient.Clear();
-        Span<double> logits = new double[_labels];
+        Span<double> logits = new double[labels];
         var loss = 0.0;
-        for (var i = 0; i < _count; i++)
+        for (var i = 0; i < count; i++)
         {
-            var features = Row(i);
-            for (var label = 0; label < _labels; label++)
-                logits[label] = TensorPrimitives.Dot(features, weights.Slice(label * _hidden, _hidden)) + biases[label];
-            loss += LogisticLoss.ToGradient(_scoring, logits, _targets.AsSpan(i * _labels, _labels));
-            for (var label = 0; label < _labels; label++)
+            var response = Row(i);
+            for (var label = 0; label < labels; label++)
+                logits[label] = TensorPrimitives.Dot(response, weights.Slice(label * hidden, hidden)) + biases[label];
+            loss += LogisticLoss.ToGradient(scoring, logits, targets.AsSpan(i * labels, labels));
+            for (var label = 0; label < labels; label++)
             {
-                var ofWeights = gradient.Slice(label * _hidden, _hidden);
-                TensorPrimitives.MultiplyAdd(features, logits[label], ofWeights, ofWeights);
+                var ofWeights = gradient.Slice(label * hidden, hidden);
+                TensorPrimitives.MultiplyAdd(response, logits[label], ofWeights, ofWeights);
                 gradient[weights.Length + label] += logits[label];
             }
         }
-        TensorPrimitives.Divide(gradient, _count, gradient);
+        TensorPrimitives.Divide(gradient, count, gradient);
         TensorPrimitives.MultiplyAdd(weights, regularization, gradient[..weights.Length], gradient[..weights.Length]);
-        return (loss / _count) + (regularization / 2 * TensorPrimitives.SumOfSquares(weights));
+        return (loss / count) + (regularization / 2 * TensorPrimitives.SumOfSquares(weights));
     }
 
     /// <summary>The same classifier for features that are not standardized: W/σ and b − W·μ/σ.</summary>
     public Head ToHead(ReadOnlySpan<double> parameters)
     {
-        float[] weights = new float[_labels * _hidden], biases = new float[_labels];
-        Span<double> row = new double[_hidden];
-        for (var label = 0; label < _labels; label++)
+        float[] weights = new float[labels * hidden], biases = new float[labels];
+        Span<double> row = new double[hidden];
+        for (var label = 0; label < labels; label++)
         {
-            TensorPrimitives.Divide(parameters.Slice(label * _hidden, _hidden), _deviation, row);
-            TensorPrimitives.ConvertTruncating<double, float>(row, weights.AsSpan(label * _hidden, _hidden));
-            biases[label] = (float)(parameters[(_labels * _hidden) + label] - TensorPrimitives.Dot(row, _mean));
+            TensorPrimitives.Divide(parameters.Slice(label * hidden, hidden), deviation, row);
+            TensorPrimitives.ConvertTruncating<double, float>(row, weights.AsSpan(label * hidden, hidden));
+            biases[label] = (float)(parameters[(labels * hidden) + label] - TensorPrimitives.Dot(row, mean));
         }
-        return new Head(new Tensor([_labels, _hidden], weights), new Tensor([_labels], biases));
+        return new Head(new Tensor([labels, hidden], weights), new Tensor([labels], biases));
     }
 
-    Span<double> Row(int i) => _features.AsSpan(i * _hidden, _hidden);
+    Span<double> Row(int i) => features.AsSpan(i * hidden, hidden);
 
     void Standardize()
     {
-        for (var i = 0; i < _count; i++)
-            TensorPrimitives.Add(_mean, Row(i), _mean);
-        TensorPrimitives.Divide(_mean, _count, _mean);
-        for (var i = 0; i < _count; i++)
+        for (var i = 0; i < count; i++)
+            TensorPrimitives.Add(mean, Row(i), mean);
+        TensorPrimitives.Divide(mean, count, mean);
+        for (var i = 0; i < count; i++)
         {
-            TensorPrimitives.Subtract(Row(i), _mean, Row(i));
-            TensorPrimitives.MultiplyAdd(Row(i), Row(i), _deviation, _deviation);
+            TensorPrimitives.Subtract(Row(i), mean, Row(i));
+            TensorPrimitives.MultiplyAdd(Row(i), Row(i), deviation, deviation);
         }
-        for (var j = 0; j < _hidden; j++)
-            _deviation[j] = Math.Sqrt(_deviation[j] / _count);
+        for (var j = 0; j < hidden; j++)
+            deviation[j] = Math.Sqrt(deviation[j] / count);
         // A dimension that hardly varies is rounding noise: blown up to the size of the others it would carry their weight, and a weight without bound.
-        var typical = Math.Sqrt(TensorPrimitives.SumOfSquares<double>(_deviation) / _hidden);
-        TensorPrimitives.Max(_deviation, typical > 0 ? 1e-2 * typical : 1, _deviation);
-        for (var i = 0; i < _count; i++)
-            TensorPrimitives.Divide(Row(i), _deviation, Row(i));
+        var typical = Math.Sqrt(TensorPrimitives.SumOfSquares<double>(deviation) / hidden);
+        TensorPrimitives.Max(deviation, typical > 0 ? 1e-2 * typical : 1, deviation);
+        for (var i = 0; i < count; i++)
+            TensorPrimitives.Divide(Row(i), deviation, Row(i));
     }
 }

@@ -11,7 +11,9 @@ namespace ScoringService.Merging.Training;
 /// <param name="Head">The classifier it was trained with.</param>
 public sealed record ItemModel(Item Item, BertConfig Config, IReadOnlyDictionary<string, Tensor> Encoder, Head Head)
 {
-    /// <summary>Takes an item model from its checkpoint. Tensors that training left as they were in the base model are shared with it: half of a small model is embeddings.</summary>
+    /// <summary>
+    /// Takes an item model from its checkpoint. Tensors that training left as they were are shared with the base model: half of a small model is embeddings.
+    /// </summary>
     /// <param name="item">The item.</param>
     /// <param name="checkpoint">The item model's checkpoint, with a head.</param>
     /// <param name="baseModel">The base model.</param>
@@ -19,12 +21,15 @@ public sealed record ItemModel(Item Item, BertConfig Config, IReadOnlyDictionary
     public static ItemModel From(Item item, Checkpoint checkpoint, Checkpoint baseModel)
     {
         if (checkpoint.Head is not { } head || head.Labels != item.Labels.Length)
-            throw new ArgumentException($"The model of item '{item.Id}' needs a head with {item.Labels.Length} outputs, one for each label; it has {checkpoint.Head?.Labels ?? 0}.");
+        {
+            throw new ArgumentException(
+                $"The model of item '{item.Id}' needs a head with {item.Labels.Length} outputs, one for each label; it has {checkpoint.Head?.Labels ?? 0}.");
+        }
         return new(item, checkpoint.Config, checkpoint.Encoder.ToDictionary(entry => entry.Key, entry => Shared(entry.Key, entry.Value)), head);
 
         Tensor Shared(string name, Tensor tensor) =>
-            baseModel.Encoder.TryGetValue(name, out var shared) && MemoryMarshal.AsBytes<float>(shared.Values).SequenceEqual(MemoryMarshal.AsBytes<float>(tensor.Values))
-                ? shared
-                : tensor;
+            baseModel.Encoder.TryGetValue(name, out var shared) && SameBits(shared.Values, tensor.Values) ? shared : tensor;
+
+        static bool SameBits(float[] left, float[] right) => MemoryMarshal.AsBytes<float>(left).SequenceEqual(MemoryMarshal.AsBytes<float>(right));
     }
 }

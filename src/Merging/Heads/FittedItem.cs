@@ -1,0 +1,26 @@
+using ScoringService.Inference.Scoring;
+using ScoringService.Merging.Evaluation;
+using ScoringService.Merging.Features;
+
+namespace ScoringService.Merging.Heads;
+
+/// <summary>An item on top of the encoder that serves it.</summary>
+/// <param name="Item">The item and its responses.</param>
+/// <param name="Head">The head it is served with.</param>
+/// <param name="Scores">What the two reach together.</param>
+public sealed record FittedItem(TokenizedItem Item, Head Head, SplitScores Scores)
+{
+    /// <summary>Fits the head, or keeps the item's own, and evaluates it.</summary>
+    /// <param name="pooled">The encoder's output on the item's responses.</param>
+    /// <param name="own">The head the item was trained with; null where it has no model.</param>
+    /// <param name="retune">Whether to fit the head again; an item without a head of its own gets one in any case.</param>
+    /// <param name="stop">Stops between candidates.</param>
+    public static FittedItem Of(PooledItem pooled, Head? own, bool retune, CancellationToken stop)
+    {
+        var data = pooled.Item.Data;
+        var head = retune || own is null
+            ? HeadFitter.Fit(data.Item, new(pooled.Train, data.Train), new(pooled.Validation, data.Validation), own, stop).Head
+            : own;
+        return new(pooled.Item, head, SplitScores.Of(pooled, head));
+    }
+}

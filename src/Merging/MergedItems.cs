@@ -1,0 +1,21 @@
+using System.Collections.Immutable;
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Merging.Heads;
+
+namespace ScoringService.Merging;
+
+/// <summary>The encoders and heads a merge arrived at, and the report on them.</summary>
+/// <param name="Groups">The groups in the order of the plan.</param>
+/// <param name="Report">What they reach and cost.</param>
+public sealed record MergedItems(ImmutableArray<MergedGroup> Groups, MergeReport Report)
+{
+    /// <summary>Name of a group's encoder: <c>e0</c>, <c>e1</c>, …</summary>
+    public static string EncoderName(int group) => $"e{group}";
+}
+
+/// <summary>One group after the merge.</summary>
+/// <param name="Encoder">The encoder its items share, by tensor name.</param>
+/// <param name="Items">Its items with their heads.</param>
+/// <param name="EncoderTime">Time the encoder took over all their responses; zero where it was not run.</param>
+/// <param name="Responses">Responses it was run over.</param>
+public sealed record MergedGroup(IReadOnlyDictionary<string, Tensor> Encoder, ImmutableArray<FittedItem> Items, TimeSpan EncoderTime, int Responses);
