@@ -18,8 +18,9 @@ public sealed record FittedItem(TokenizedItem Item, Head Head, SplitScores Score
     public static FittedItem Of(PooledItem pooled, Head? own, bool retune, CancellationToken stop)
     {
         var data = pooled.Item.Data;
-        var head = retune || own is null
-            ? HeadFitter.Fit(data.Item, new(pooled.Train, data.Train), new(pooled.Validation, data.Validation), own, stop).Head
+        LabelledFeatures train = new(pooled.Train, data.Train), validation = new(pooled.Validation, data.Validation);
+        var head = own is null ? HeadFitter.Fit(data.Item, train, stop).Head
+            : retune ? HeadFitter.Refit(data.Item, train, validation, own, stop).Head
             : own;
         return new(pooled.Item, head, SplitScores.Of(pooled, head));
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Numerics.Tensors;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
+using ScoringService.Merging.Evaluation;
 using Tensor = ScoringService.Inference.Checkpoints.Tensor;
 
 namespace ScoringService.Merging.Heads;
@@ -9,27 +10,38 @@ namespace ScoringService.Merging.Heads;
 /// <summary>An encoder's pooled output for labelled responses.</summary>
 /// <param name="Features">Shape <c>[responses, hidden]</c>.</param>
 /// <param name="Responses">The responses, in the order of the rows.</param>
-public sealed record LabelledFeatures(Tensor Features, ImmutableArray<LabelledResponse> Responses);
+public sealed record LabelledFeatures(Tensor Features, ImmutableArray<LabelledResponse> Responses)
+{
+    /// <summary>The rows at some positions.</summary>
+    internal LabelledFeatures At(int[] positions)
+    {
+        var hidden = Features.Shape[1];
+        var values = new float[positions.Length * hidden];
+        for (var row = 0; row < positions.Length; row++)
+            Features.Values.AsSpan(positions[row] * hidden, hidden).CopyTo(values.AsSpan(row * hidden));
+        return new(new([positions.Length, hidden], values), [.. positions.Select(position => Responses[position])]);
+    }
+}
 
 /// <summary>The head chosen for an item.</summary>
 /// <param name="Head">The head, for features as they come from the encoder.</param>
 /// <param name="Regularization">The λ it was fitted with; null when the starting head was kept.</param>
-/// <param name="ValidationLoss">Its mean negative log-likelihood on the validation responses, in nats.</param>
-public sealed record FittedHead(Head Head, double? Regularization, double ValidationLoss);
+public sealed record FittedHead(Head Head, double? Regularization);
 
 /// <summary>
 /// Fits one item's linear head on cached features to convergence: logistic regression, multinomial or one sigmoid a label, minimizing
 /// mean loss + λ/2 ‖W‖² over standardized features, the bias unpenalized. λ falls along a logarithmic grid, each fit starting from the last;
-/// the one with the least loss on validation responses wins, the stronger of equals.
+/// the one with the least loss in cross-validation wins, the stronger of equals.
 /// </summary>
 /// <remarks>
-/// The chosen head has seen the training responses only: validation decides λ, and later whether a merged item holds its floor, so it must stay
-/// unseen.
+/// The training responses alone decide: a tenth of them held out is too few to choose λ by, and validation later judges whether a merged item holds its floor.
 /// </remarks>
 public static class HeadFitter
 {
-    // Mean-loss units; the gradient of an untrained head is of the order of 0.1.
-    const double GradientTolerance = 1e-6;
+    const int Folds = 5;
+
+    // Mean-loss units; the gradient of an untrained head is of the order of 0.1. Folds only rank λ.
+    const double GradientTolerance = 1e-6, FoldTolerance = 1e-4;
 
     /// <summary>The λ that are tried, strongest first.</summary>
     public static ImmutableArray<double> Grid { get; } = [1, .5, .2, .1, .05, .02, .01, .003];
@@ -37,27 +49,51 @@ public static class HeadFitter
     /// <summary>Fits an item's head.</summary>
     /// <param name="item">The item, for its labels and its kind.</param>
     /// <param name="train">What the head is fitted to; at least one response.</param>
-    /// <param name="validation">What decides; at least one response.</param>
-    /// <param name="start">A head that competes as it is, and stays if no fit has a lower loss on the validation responses; null for none.</param>
     /// <param name="stop">Ends the fit between two steps.</param>
     /// <exception cref="ArgumentException">No responses, or features that do not belong to them.</exception>
-    public static FittedHead Fit(Item item, LabelledFeatures train, LabelledFeatures validation, Head? start = null, CancellationToken stop = default)
+    public static FittedHead Fit(Item item, LabelledFeatures train, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(item);
         Check(item, train, "training");
+        var losses = new double[Grid.Length];
+        for (var fold = 0; fold < Math.Min(Folds, train.Responses.Length); fold++)
+        {
+            var positions = Enumerable.Range(0, train.Responses.Length).ToLookup(position => position % Folds == fold);
+            var (kept, heldOut) = (train.At([.. positions[false]]), train.At([.. positions[true]]));
+            foreach (var (index, head) in Path(item, kept.Responses.IsEmpty ? train : kept, Grid.Length, FoldTolerance, stop).Index())
+                losses[index] += Loss(item, head, heldOut) * heldOut.Responses.Length;
+        }
+
+        var best = losses.IndexOf(losses.Min());
+        return new(Path(item, train, best + 1, GradientTolerance, stop).Last(), Grid[best]);
+    }
+
+    /// <summary>Fits an item's head, unless the one it has serves the validation responses better, both at their best temperature.</summary>
+    /// <param name="item">The item, for its labels and its kind.</param>
+    /// <param name="train">What the head is fitted to; at least one response.</param>
+    /// <param name="validation">What decides between the two; the fitted head is taken where there is none.</param>
+    /// <param name="start">The head the item has.</param>
+    /// <param name="stop">Ends the fit between two steps.</param>
+    /// <exception cref="ArgumentException">No training responses, or features that do not belong to them.</exception>
+    public static FittedHead Refit(Item item, LabelledFeatures train, LabelledFeatures validation, Head start, CancellationToken stop = default)
+    {
+        var fitted = Fit(item, train, stop);
+        if (validation.Responses.IsEmpty)
+            return fitted;
         Check(item, validation, "validation");
+        return CalibratedLoss(item, start, validation) < CalibratedLoss(item, fitted.Head, validation) ? new(start, null) : fitted;
+    }
+
+    /// <summary>The heads along the grid, each fitted from the last.</summary>
+    static IEnumerable<Head> Path(Item item, LabelledFeatures train, int length, double tolerance, CancellationToken stop)
+    {
         var problem = new LogisticRegression(item, train);
         var parameters = new double[problem.Parameters];
-        var best = start is null ? null : new FittedHead(start, null, Loss(item, start, validation));
-        foreach (var regularization in Grid)
+        foreach (var regularization in Grid.Take(length))
         {
-            LimitedMemoryBfgs.Minimize((x, gradient) => problem.Evaluate(x, regularization, gradient), parameters, GradientTolerance, stop);
-            var head = problem.ToHead(parameters);
-            var loss = Loss(item, head, validation);
-            if (best is null || loss < best.ValidationLoss)
-                best = new FittedHead(head, regularization, loss);
+            LimitedMemoryBfgs.Minimize((x, gradient) => problem.Evaluate(x, regularization, gradient), parameters, tolerance, stop);
+            yield return problem.ToHead(parameters);
         }
-        return best!;
     }
 
     /// <summary>Mean negative log-likelihood of a head, in nats.</summary>
@@ -72,6 +108,12 @@ public static class HeadFitter
             loss += LogisticLoss.ToGradient(item.Scoring, row, data.Responses[i].Labels.AsSpan());
         }
         return loss / data.Responses.Length;
+    }
+
+    static double CalibratedLoss(Item item, Head head, LabelledFeatures data)
+    {
+        var targets = data.Responses.SelectMany(response => response.Labels.Select(holds => holds ? 1f : 0f)).ToArray();
+        return TemperatureScaling.Fit(item.Scoring, LinearHead.Logits(head, data.Features).Values, targets, head.Labels).Loss;
     }
 
     static void Check(Item item, LabelledFeatures data, string split)

@@ -72,12 +72,9 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
         // Fitted on the base's features first: a random head's first gradients would distort them (Kumar et al. 2022, LP-FT).
         Head StartingHead()
         {
-            if (validation.Length == 0)
-                return NewHead(item.Labels.Length, config.HiddenSize, random);
             using var encoder = EncoderSession.Create(config, baseModel, new(), runtime);
-            LabelledFeatures Features(ImmutableArray<Example> examples, ImmutableArray<LabelledResponse> responses) =>
-                new(PooledFeatures.Of(encoder, [.. examples.Select(example => example.Ids)], threads: 1, stop), responses);
-            return HeadFitter.Fit(item, Features(training, data.Train), Features(validation, data.Validation), start: null, stop).Head;
+            var features = PooledFeatures.Of(encoder, [.. training.Select(example => example.Ids)], threads: 1, stop);
+            return HeadFitter.Fit(item, new(features, data.Train), stop).Head;
         }
 
         ImmutableArray<Example> Examples(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(response =>
@@ -112,14 +109,6 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
             targets.AddRange(Targets(examples, batch));
         }
         return TemperatureScaling.Fit(scoring, CollectionsMarshal.AsSpan(logits), CollectionsMarshal.AsSpan(targets), trainer.Labels).Loss;
-    }
-
-    // As PyTorch starts a linear layer: uniform within ±1/√hidden.
-    static Head NewHead(int labels, int hidden, Random random)
-    {
-        return new(new([labels, hidden], Uniform(labels * hidden)), new([labels], Uniform(labels)));
-
-        float[] Uniform(int count) => [.. Enumerable.Range(0, count).Select(_ => (2 * random.NextSingle() - 1) / MathF.Sqrt(hidden))];
     }
 
     static int[][] Ids(ImmutableArray<Example> examples, int[] batch) => Array.ConvertAll(batch, i => examples[i].Ids);

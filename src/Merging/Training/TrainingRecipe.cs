@@ -14,7 +14,7 @@ public record TrainingRecipe
     /// <summary>Learning rate of the encoder at the end of warm-up. Default 5e-5.</summary>
     [Range(1e-8, 1.0)] public float EncoderLearningRate { get; init; } = 5e-5f;
 
-    /// <summary>Learning rate of the head at the end of warm-up; larger because the head starts from nothing. Default 1e-3.</summary>
+    /// <summary>Learning rate of the head at the end of warm-up; larger because a linear layer bears it. Default 1e-3.</summary>
     [Range(1e-8, 1.0)] public float HeadLearningRate { get; init; } = 1e-3f;
 
     /// <summary>Decoupled weight decay λ on every trained tensor, per step at learning rate 1. Default 0.01.</summary>
@@ -35,6 +35,6 @@ public record TrainingRecipe
     /// <summary>Whether the token, position and type embedding tables stay as they are (their normalization is trained). Default true.</summary>
     public bool FreezeEmbeddings { get; init; } = true;
 
-    /// <summary>Seed of the head's first values and of the order of responses.</summary>
+    /// <summary>Seed of the order of responses.</summary>
     public int Seed { get; init; }
 }

@@ -43,7 +43,7 @@ public sealed class HeadFitterTests
             var random = new Random(seed);
             var item = Item(id);
             var truth = TrueHead(item, random, hidden: 6);
-            var fitted = HeadFitter.Fit(item, Sample(item, random, 400, truth), Sample(item, random, 100, truth)).Head;
+            var fitted = HeadFitter.Fit(item, Sample(item, random, 400, truth)).Head;
 
             var fresh = Sample(item, random, 300, truth);
             var predicted = LinearHead.Predict(fitted, item.Scoring, fresh.Features);
@@ -61,7 +61,7 @@ public sealed class HeadFitterTests
         for (var i = 0; i < 200; i++)
             sample.Features.Values[i * 6] *= 1e-31f;
 
-        var fitted = HeadFitter.Fit(Scale, sample, sample).Head;
+        var fitted = HeadFitter.Fit(Scale, sample).Head;
         Assert.All(fitted.Weight.Values, weight => Assert.InRange(weight, -100, 100));
     }
 
@@ -70,7 +70,7 @@ public sealed class HeadFitterTests
     {
         var random = new Random(1);
         var train = Sample(Scale, random, 200, TrueHead(Scale, random, hidden: 10));
-        var fitted = HeadFitter.Fit(Scale, train, train);
+        var fitted = HeadFitter.Fit(Scale, train);
 
         // At the minimum the bias has no slope: each class is predicted as often as it is given.
         var logits = LinearHead.Logits(fitted.Head, train.Features).Values;
@@ -88,8 +88,8 @@ public sealed class HeadFitterTests
         var truth = TrueHead(Scale, random, hidden: 5);
         var (train, validation) = (Sample(Scale, random, 150, truth), Sample(Scale, random, 50, truth));
 
-        var plain = HeadFitter.Fit(Scale, train, validation);
-        var moved = HeadFitter.Fit(Scale, Moved(train), Moved(validation));
+        var plain = HeadFitter.Fit(Scale, train);
+        var moved = HeadFitter.Fit(Scale, Moved(train));
 
         Assert.Equal(plain.Regularization, moved.Regularization);
         var expected = LinearHead.Logits(plain.Head, validation.Features).Values;
@@ -108,7 +108,7 @@ public sealed class HeadFitterTests
         for (var row = 0; row < 100; row++)
             train.Features.Values[row * 3] = .1f;
 
-        Assert.All(HeadFitter.Fit(Scale, train, train).Head.Weight.Values.Chunk(3), weights => Assert.Equal(0, weights[0], 1e-6f));
+        Assert.All(HeadFitter.Fit(Scale, train).Head.Weight.Values.Chunk(3), weights => Assert.Equal(0, weights[0], 1e-6f));
     }
 
     [Theory]
@@ -120,7 +120,7 @@ public sealed class HeadFitterTests
         var truth = TrueHead(item, random, hidden: 20);
         var (train, validation) = (Sample(item, random, 25, truth), Sample(item, random, 200, truth));
 
-        var kept = HeadFitter.Fit(item, train, validation, start: truth);
+        var kept = HeadFitter.Refit(item, train, validation, truth);
 
         Assert.Same(truth, kept.Head);
         Assert.Null(kept.Regularization);
@@ -136,10 +136,10 @@ public sealed class HeadFitterTests
         var (train, validation) = (Sample(item, random, 200, truth), Sample(item, random, 50, truth));
         var reversed = new Head(truth.Weight with { Values = [.. truth.Weight.Values.Select(weight => -weight)] }, truth.Bias);
 
-        var replaced = HeadFitter.Fit(item, train, validation, start: reversed);
+        var replaced = HeadFitter.Refit(item, train, validation, reversed);
 
         Assert.Contains(replaced.Regularization!.Value, HeadFitter.Grid);
-        Assert.Equal(HeadFitter.Fit(item, train, validation).Head.Weight.Values, replaced.Head.Weight.Values);
+        Assert.Equal(HeadFitter.Fit(item, train).Head.Weight.Values, replaced.Head.Weight.Values);
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed class HeadFitterTests
             Responses = [.. train.Responses.Select(response => response with { Labels = [response.Class == 0, response.Class != 0, false] })],
         };
 
-        var head = HeadFitter.Fit(Scale, without, without).Head;
+        var head = HeadFitter.Fit(Scale, without).Head;
 
         Assert.All(head.Weight.Values.Concat(head.Bias.Values), value => Assert.True(float.IsFinite(value)));
         Assert.DoesNotContain(LinearHead.Predict(head, ScoringKind.MultiClass, train.Features), labels => labels[2]);
@@ -163,8 +163,8 @@ public sealed class HeadFitterTests
     {
         var data = Sample(Scale, new Random(7), 5, TrueHead(Scale, new Random(7), hidden: 3));
 
-        Assert.Throws<ArgumentException>(() => HeadFitter.Fit(Scale, data with { Responses = [] }, data));
-        var error = Assert.Throws<ArgumentException>(() => HeadFitter.Fit(Scale, data, data with { Responses = data.Responses[1..] }));
+        Assert.Throws<ArgumentException>(() => HeadFitter.Fit(Scale, data with { Responses = [] }));
+        var error = Assert.Throws<ArgumentException>(() => HeadFitter.Fit(Scale, data with { Responses = data.Responses[1..] }));
         Assert.Contains("[5,3]", error.Message, StringComparison.Ordinal);
     }
 
