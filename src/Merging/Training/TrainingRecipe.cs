@@ -11,8 +11,8 @@ public record TrainingRecipe
     /// <summary>Responses per step. Default 16.</summary>
     [Range(1, 1024)] public int BatchSize { get; init; } = 16;
 
-    /// <summary>Learning rate of the encoder at the end of warm-up. Default 5e-5.</summary>
-    [Range(1e-8, 1.0)] public float EncoderLearningRate { get; init; } = 5e-5f;
+    /// <summary>Learning rate of the encoder at the end of warm-up. Default 1e-4, chosen on MIND-CA's validation responses for MiniLM; 5e-5 suits larger encoders.</summary>
+    [Range(1e-8, 1.0)] public float EncoderLearningRate { get; init; } = 1e-4f;
 
     /// <summary>Learning rate of the head at the end of warm-up; larger because a linear layer bears it. Default 1e-3.</summary>
     [Range(1e-8, 1.0)] public float HeadLearningRate { get; init; } = 1e-3f;

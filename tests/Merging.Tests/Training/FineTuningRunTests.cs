@@ -20,8 +20,9 @@ public class FineTuningRunTests
         var tokenizer = BertTokenizer.Load(MiniLm.Directory);
         var batches = Read<int[][]>("order").SelectMany(epoch => epoch.Chunk(BatchSize)).ToArray();
         var schedule = new LearningRateSchedule(batches.Length, .1);
+        var recipe = new TrainingRecipe { EncoderLearningRate = 5e-5f };
         using var trainer = new ItemTrainer(
-            MiniLm.Checkpoint.Config, MiniLm.Checkpoint.Encoder, StartingHead(), ScoringKind.MultiClass, new(), new());
+            MiniLm.Checkpoint.Config, MiniLm.Checkpoint.Encoder, StartingHead(), ScoringKind.MultiClass, recipe, new());
 
         var losses = batches.Select((batch, step) => trainer.Step(
             [.. batch.Select(row => tokenizer.Encode(data.Train[row].Text, 64))], [.. batch.SelectMany(row => OneHot(data.Train[row].Class))],
