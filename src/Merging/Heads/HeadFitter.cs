@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Numerics.Tensors;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Evaluation;
@@ -31,10 +30,11 @@ public sealed record FittedHead(Head Head, double? Regularization);
 /// <summary>
 /// Fits one item's linear head on cached features to convergence: logistic regression, multinomial or one sigmoid a label, minimizing
 /// mean loss + λ/2 ‖W‖² over standardized features, the bias unpenalized. λ falls along a logarithmic grid, each fit starting from the last;
-/// the one with the least loss in cross-validation wins, the stronger of equals.
+/// the one whose scores agree best with people's in cross-validation (QWK) wins, the stronger of equals.
 /// </summary>
 /// <remarks>
 /// The training responses alone decide: a tenth of them held out is too few to choose λ by, and validation later judges whether a merged item holds its floor.
+/// Agreement and not likelihood decides, because the likelihood of a rare class is served by a λ so strong that the class is never given.
 /// </remarks>
 public static class HeadFitter
 {
@@ -55,16 +55,22 @@ public static class HeadFitter
     {
         ArgumentNullException.ThrowIfNull(item);
         Check(item, train, "training");
-        var losses = new double[Grid.Length];
+        var predicted = Grid.Select(_ => new ImmutableArray<bool>[train.Responses.Length]).ToArray();
         for (var fold = 0; fold < Math.Min(Folds, train.Responses.Length); fold++)
         {
             var positions = Enumerable.Range(0, train.Responses.Length).ToLookup(position => position % Folds == fold);
-            var (kept, heldOut) = (train.At([.. positions[false]]), train.At([.. positions[true]]));
-            foreach (var (index, head) in Path(item, kept.Responses.IsEmpty ? train : kept, Grid.Length, FoldTolerance, stop).Index())
-                losses[index] += Loss(item, head, heldOut) * heldOut.Responses.Length;
+            int[] heldOut = [.. positions[true]];
+            var (rest, features) = (positions[false].Any() ? train.At([.. positions[false]]) : train, train.At(heldOut).Features);
+            foreach (var (index, head) in Path(item, rest, Grid.Length, FoldTolerance, stop).Index())
+            {
+                foreach (var (row, labels) in LinearHead.Predict(head, item.Scoring, features).Index())
+                    predicted[index][heldOut[row]] = labels;
+            }
         }
 
-        var best = losses.IndexOf(losses.Min());
+        ImmutableArray<bool>[] truth = [.. train.Responses.Select(response => response.Labels)];
+        double[] agreement = [.. predicted.Select(labels => MetricSet.Of(item, truth, labels).Qwk)];
+        var best = agreement.IndexOf(agreement.Max());
         return new(Path(item, train, best + 1, GradientTolerance, stop).Last(), Grid[best]);
     }
 
@@ -94,20 +100,6 @@ public static class HeadFitter
             LimitedMemoryBfgs.Minimize((x, gradient) => problem.Evaluate(x, regularization, gradient), parameters, tolerance, stop);
             yield return problem.ToHead(parameters);
         }
-    }
-
-    /// <summary>Mean negative log-likelihood of a head, in nats.</summary>
-    static double Loss(Item item, Head head, LabelledFeatures data)
-    {
-        var logits = LinearHead.Logits(head, data.Features).Values;
-        Span<double> row = new double[head.Labels];
-        var loss = 0.0;
-        for (var i = 0; i < data.Responses.Length; i++)
-        {
-            TensorPrimitives.ConvertTruncating<float, double>(logits.AsSpan(i * row.Length, row.Length), row);
-            loss += LogisticLoss.ToGradient(item.Scoring, row, data.Responses[i].Labels.AsSpan());
-        }
-        return loss / data.Responses.Length;
     }
 
     static double CalibratedLoss(Item item, Head head, LabelledFeatures data)
