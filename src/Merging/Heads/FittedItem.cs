@@ -10,7 +10,10 @@ namespace ScoringService.Merging.Heads;
 /// <param name="Scores">What the two reach together.</param>
 public sealed record FittedItem(TokenizedItem Item, Head Head, SplitScores Scores)
 {
-    /// <summary>Fits the head, or keeps the item's own, and evaluates it.</summary>
+    /// <summary>
+    /// Fits the head, or keeps the item's own, and evaluates it. A fitted head is judged on validation by the fit that has not seen it; what is served, and read
+    /// on test, is the same fit on training and validation responses together.
+    /// </summary>
     /// <param name="pooled">The encoder's output on the item's responses.</param>
     /// <param name="own">The head the item was trained with; null where it has no model.</param>
     /// <param name="retune">Whether to fit the head again; an item without a head of its own gets one in any case.</param>
@@ -19,9 +22,14 @@ public sealed record FittedItem(TokenizedItem Item, Head Head, SplitScores Score
     {
         var data = pooled.Item.Data;
         LabelledFeatures train = new(pooled.Train, data.Train), validation = new(pooled.Validation, data.Validation);
-        var head = own is null ? HeadFitter.Fit(data.Item, train, stop).Head
-            : retune ? HeadFitter.Refit(data.Item, train, validation, own, stop).Head
-            : own;
-        return new(pooled.Item, head, SplitScores.Of(pooled, head));
+        var chosen = own is null ? HeadFitter.Fit(data.Item, train, stop)
+            : retune ? HeadFitter.Refit(data.Item, train, validation, own, stop)
+            : new(own, Regularization: null);
+        var judged = SplitScores.Of(pooled, chosen.Head);
+        if (chosen.Regularization is not { } regularization || validation.Responses.IsEmpty)
+            return new(pooled.Item, chosen.Head, judged);
+
+        var served = HeadFitter.FitWith(data.Item, train.And(validation), regularization, stop);
+        return new(pooled.Item, served, judged with { Test = SplitScores.Of(pooled, served).Test });
     }
 }

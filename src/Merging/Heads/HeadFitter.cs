@@ -11,6 +11,11 @@ namespace ScoringService.Merging.Heads;
 /// <param name="Responses">The responses, in the order of the rows.</param>
 public sealed record LabelledFeatures(Tensor Features, ImmutableArray<LabelledResponse> Responses)
 {
+    /// <summary>These rows, then those.</summary>
+    internal LabelledFeatures And(LabelledFeatures others) => new(
+        new([Responses.Length + others.Responses.Length, Features.Shape[1]], [.. Features.Values, .. others.Features.Values]),
+        [.. Responses, .. others.Responses]);
+
     /// <summary>The rows at some positions.</summary>
     internal LabelledFeatures At(int[] positions)
     {
@@ -71,8 +76,16 @@ public static class HeadFitter
         ImmutableArray<bool>[] truth = [.. train.Responses.Select(response => response.Labels)];
         double[] agreement = [.. predicted.Select(labels => MetricSet.Of(item, truth, labels).Qwk)];
         var best = agreement.IndexOf(agreement.Max());
-        return new(Path(item, train, best + 1, GradientTolerance, stop).Last(), Grid[best]);
+        return new(FitWith(item, train, Grid[best], stop), Grid[best]);
     }
+
+    /// <summary>Fits an item's head with a regularization chosen before.</summary>
+    /// <param name="item">The item, for its labels and its kind.</param>
+    /// <param name="data">What the head is fitted to; at least one response.</param>
+    /// <param name="regularization">λ, one of <see cref="Grid"/>.</param>
+    /// <param name="stop">Ends the fit between two steps.</param>
+    public static Head FitWith(Item item, LabelledFeatures data, double regularization, CancellationToken stop = default) =>
+        Path(item, data, Grid.IndexOf(regularization) + 1, GradientTolerance, stop).Last();
 
     /// <summary>Fits an item's head, unless the one it has serves the validation responses better, both at their best temperature.</summary>
     /// <param name="item">The item, for its labels and its kind.</param>
