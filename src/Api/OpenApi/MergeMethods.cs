@@ -38,5 +38,6 @@ sealed class MergeMethods : ISchemaFilter
         Description = parameter.Range is null ? parameter.Summary : $"{parameter.Summary} {parameter.Range}.",
         Type = Enum.Parse<JsonSchemaType>(parameter.Type, ignoreCase: true),
         Default = JsonSerializer.SerializeToNode(parameter.Default),
+        Enum = parameter.Choices.IsEmpty ? null : [.. parameter.Choices.Select(choice => JsonValue.Create(choice))],
     };
 }

@@ -7,5 +7,6 @@ namespace ScoringService.Merging.Methods;
 public sealed record FrozenBase : StaticMethod
 {
     /// <inheritdoc/>
-    protected internal override void Combine(ReadOnlySpan<float> reference, ReadOnlySpan<float[]> experts, Span<float> merged) => reference.CopyTo(merged);
+    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) =>
+        (tensor, merged) => group.Reference[tensor].Values.CopyTo(merged);
 }

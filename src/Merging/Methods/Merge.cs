@@ -36,22 +36,23 @@ public static class Merge
 
         var (reference, referenceName) = ReferenceOf(method, baseModel, experts, models);
         foreach (var expert in experts)
-            CheckNames(expert, reference, referenceName);
+            Check(expert, reference, referenceName);
+        var members = new ExpertGroup(group, reference, (expert, tensor) => experts[expert].Encoder[tensor].Values);
+        var combine = method.Prepare(members, stop);
         var merged = new Dictionary<string, Tensor>(reference.Count);
         foreach (var (name, tensor) in reference)
         {
             stop.ThrowIfCancellationRequested();
-            var values = experts.Select(expert => ValuesOf(name, expert, tensor, referenceName)).ToArray();
-            merged.Add(name, Array.TrueForAll(values, expert => SameBits(expert, tensor.Values)) ? tensor : Combine(method, tensor, values));
+            merged.Add(name, Array.TrueForAll(members.Values(name), values => SameBits(values, tensor.Values)) ? tensor : Combined(name, tensor));
         }
         return merged;
-    }
 
-    static Tensor Combine(StaticMethod method, Tensor reference, float[][] experts)
-    {
-        var merged = reference.Zeros();
-        method.Combine(reference.Values, experts, merged.Values);
-        return merged;
+        Tensor Combined(string name, Tensor tensor)
+        {
+            var result = tensor.Zeros();
+            combine(name, result.Values);
+            return result;
+        }
     }
 
     static (IReadOnlyDictionary<string, Tensor> Encoder, string Name) ReferenceOf(
@@ -67,21 +68,21 @@ public static class Merge
         ? model
         : throw new MergeException($"Item '{id}' has no model. Train or import one, or leave the item out.");
 
-    static void CheckNames(ItemModel expert, IReadOnlyDictionary<string, Tensor> reference, string referenceName)
+    static void Check(ItemModel expert, IReadOnlyDictionary<string, Tensor> reference, string referenceName)
     {
         if (reference.Keys.FirstOrDefault(name => !expert.Encoder.ContainsKey(name)) is { } missing)
             throw new MergeException($"Item model '{expert.Item.Id}' lacks {missing}, which {referenceName} has. {Advice(expert)}");
         if (expert.Encoder.Keys.FirstOrDefault(name => !reference.ContainsKey(name)) is { } additional)
             throw new MergeException($"Item model '{expert.Item.Id}' has {additional}, which {referenceName} lacks. {Advice(expert)}");
-    }
-
-    static float[] ValuesOf(string name, ItemModel expert, Tensor reference, string referenceName)
-    {
-        var tensor = expert.Encoder[name];
-        return tensor.Shape.AsSpan().SequenceEqual(reference.Shape.AsSpan())
-            ? tensor.Values
-            : throw new MergeException(
-                $"{name} in item model '{expert.Item.Id}' is {tensor.Describe()}; {referenceName} has {reference.Describe()}. {Advice(expert)}");
+        foreach (var (name, tensor) in reference)
+        {
+            var own = expert.Encoder[name];
+            if (!own.Shape.AsSpan().SequenceEqual(tensor.Shape.AsSpan()))
+            {
+                throw new MergeException(
+                    $"{name} in item model '{expert.Item.Id}' is {own.Describe()}; {referenceName} has {tensor.Describe()}. {Advice(expert)}");
+            }
+        }
     }
 
     static string Advice(ItemModel expert) => $"Train or import '{expert.Item.Id}' from the same base, or leave it out of itemIds.";

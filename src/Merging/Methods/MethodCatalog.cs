@@ -23,7 +23,9 @@ public sealed record MethodDescription(string Name, string Summary, ImmutableArr
 /// <param name="Range">Values allowed, for people, e.g. <c>0 to 2</c>; null when any value of the type is.</param>
 /// <param name="Minimum">Smallest number allowed; null for none.</param>
 /// <param name="Maximum">Largest number allowed; null for none.</param>
-public sealed record MethodParameter(string Name, string Summary, string Type, object? Default, string? Range, double? Minimum, double? Maximum);
+/// <param name="Choices">The strings allowed; empty when any is.</param>
+public sealed record MethodParameter(
+    string Name, string Summary, string Type, object? Default, string? Range, double? Minimum, double? Maximum, ImmutableArray<string> Choices);
 
 /// <summary>Something wrong with a recipe's method.</summary>
 /// <param name="Path">JSON path of the value at fault, e.g. <c>$.method.density</c>.</param>
@@ -33,7 +35,11 @@ public readonly record struct MethodError(string Path, string Reason);
 /// <summary>The merge methods by name.</summary>
 public static class MethodCatalog
 {
-    static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web) { NumberHandling = JsonNumberHandling.Strict };
+    static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web)
+    {
+        NumberHandling = JsonNumberHandling.Strict,
+        Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
+    };
 
     static readonly ImmutableSortedDictionary<string, Type> Types = typeof(StaticMethod).GetCustomAttributes<JsonDerivedTypeAttribute>()
         .ToImmutableSortedDictionary(entry => (string)entry.TypeDiscriminator!, entry => entry.DerivedType, StringComparer.Ordinal);
@@ -106,7 +112,8 @@ public static class MethodCatalog
         try
         {
             value = json.Deserialize(type, Strict);
-            return value is not null;
+            // The converter also takes other letter case and lists such as "mean, sum".
+            return value is not null && (value is not Enum choice || json.ValueEquals(NameOf(choice)));
         }
         catch (JsonException)
         {
@@ -122,9 +129,10 @@ public static class MethodCatalog
         {
             var range = parameter.GetCustomAttribute<RangeAttribute>();
             return new MethodParameter(
-                NameOf(parameter), SummaryOf(parameter), JsonType(parameter), parameter.GetValue(defaults), RangeOf(parameter),
+                NameOf(parameter), SummaryOf(parameter), JsonType(parameter), DefaultOf(parameter, defaults), RangeOf(parameter),
                 range is null ? null : Convert.ToDouble(range.Minimum, CultureInfo.InvariantCulture),
-                range is null ? null : Convert.ToDouble(range.Maximum, CultureInfo.InvariantCulture));
+                range is null ? null : Convert.ToDouble(range.Maximum, CultureInfo.InvariantCulture),
+                Choices(parameter));
         })]);
     }
 
@@ -136,7 +144,15 @@ public static class MethodCatalog
     static string SummaryOf(MemberInfo member) => member.GetCustomAttribute<DescriptionAttribute>()?.Description
         ?? throw new InvalidOperationException($"{member.Name} needs a [Description]: it is part of the public contract.");
 
-    static string JsonType(PropertyInfo parameter) => Type.GetTypeCode(parameter.PropertyType) switch
+    static object? DefaultOf(PropertyInfo parameter, object? defaults) =>
+        parameter.GetValue(defaults) switch { Enum choice => NameOf(choice), var value => value };
+
+    static ImmutableArray<string> Choices(PropertyInfo parameter) =>
+        parameter.PropertyType.IsEnum ? [.. Enum.GetValues(parameter.PropertyType).Cast<Enum>().Select(NameOf)] : [];
+
+    static string NameOf(Enum choice) => JsonSerializer.SerializeToElement(choice, choice.GetType(), Strict).GetString()!;
+
+    static string JsonType(PropertyInfo parameter) => parameter.PropertyType.IsEnum ? "string" : Type.GetTypeCode(parameter.PropertyType) switch
     {
         TypeCode.Double => "number",
         TypeCode.Int32 => "integer",
@@ -145,9 +161,15 @@ public static class MethodCatalog
         var other => throw new InvalidOperationException($"Parameter {parameter.Name} has type {other}, which recipes do not know."),
     };
 
-    static string? RangeOf(PropertyInfo parameter) => parameter.GetCustomAttribute<RangeAttribute>() is { } range
-        ? string.Create(CultureInfo.InvariantCulture, $"{(range.MinimumIsExclusive ? "above " : "")}{range.Minimum} to {range.Maximum}")
-        : null;
+    static string? RangeOf(PropertyInfo parameter)
+    {
+        if (Choices(parameter) is { IsEmpty: false } choices)
+            return $"one of {string.Join(", ", choices)}";
+        if (parameter.GetCustomAttribute<RangeAttribute>() is not { } range)
+            return null;
+        var (above, below) = (range.MinimumIsExclusive ? "above " : "", range.MaximumIsExclusive ? "below " : "");
+        return string.Create(CultureInfo.InvariantCulture, $"{above}{range.Minimum} to {below}{range.Maximum}");
+    }
 
     static string Excerpt(JsonElement json) => json.GetRawText() is { Length: > 40 } text ? $"{text[..40]}…" : json.GetRawText();
 }

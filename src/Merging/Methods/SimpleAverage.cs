@@ -8,11 +8,11 @@ namespace ScoringService.Merging.Methods;
 public sealed record SimpleAverage : StaticMethod
 {
     /// <inheritdoc/>
-    protected internal override void Combine(ReadOnlySpan<float> reference, ReadOnlySpan<float[]> experts, Span<float> merged)
+    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => (tensor, merged) =>
     {
         merged.Clear();
-        foreach (var expert in experts)
+        foreach (var expert in group.Values(tensor))
             TensorPrimitives.Add(merged, expert, merged);
-        TensorPrimitives.Divide(merged, experts.Length, merged);
-    }
+        TensorPrimitives.Divide(merged, group.Items.Length, merged);
+    };
 }

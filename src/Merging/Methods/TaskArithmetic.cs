@@ -13,8 +13,10 @@ public sealed record TaskArithmetic : TaskVectorMethod
     public double Lambda { get; init; } = 0.3;
 
     /// <inheritdoc/>
-    protected internal override void Combine(ReadOnlySpan<float> reference, ReadOnlySpan<float[]> experts, Span<float> merged)
+    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => (tensor, merged) =>
     {
+        ReadOnlySpan<float> reference = group.Reference[tensor].Values;
+        ReadOnlySpan<float[]> experts = group.Values(tensor);
         for (var i = 0; i < merged.Length; i++)
         {
             var sum = 0f;
@@ -22,5 +24,5 @@ public sealed record TaskArithmetic : TaskVectorMethod
                 sum += expert[i] - reference[i];
             merged[i] = reference[i] + ((float)Lambda * sum);
         }
-    }
+    };
 }

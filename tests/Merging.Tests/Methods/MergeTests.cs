@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Merging.Methods;
 using ScoringService.Merging.Training;
@@ -8,7 +9,17 @@ namespace ScoringService.Merging.Tests.Methods;
 
 public sealed class MergeTests
 {
-    public static TheoryData<StaticMethod> Methods => [new SimpleAverage(), new TaskArithmetic(), new Ties(), new Ties { Density = 1, Lambda = .5 }];
+    public static TheoryData<StaticMethod> Methods =>
+    [
+        .. MethodCatalog.Methods.Select(method => MethodCatalog.Parse(JsonSerializer.SerializeToElement(new { name = method.Name }), out _)!),
+        new Ties { Density = 1, Lambda = .5 },
+        new Ties { Scope = TrimScope.Model },
+        new Ties { Scope = TrimScope.Model, Merge = DisjointMerge.Sum },
+        new Ties { Merge = DisjointMerge.Max },
+        new Dare { Drop = .9, Seed = 3 },
+        new DareTies { Scope = TrimScope.Tensor, Merge = DisjointMerge.Mean },
+        new Awd { Beta = .001, Iterations = 20 },
+    ];
 
     [Theory]
     [MemberData(nameof(Methods))]
@@ -70,12 +81,24 @@ public sealed class MergeTests
     }
 
     [Fact]
-    public void Averaging_and_dense_TIES_return_the_model_that_all_items_share()
+    public void Methods_whose_scales_sum_to_one_return_the_model_that_all_items_share()
     {
         var models = ById(Model("a", Encoder(1, -2, 3)), Model("b", Encoder(1, -2, 3)));
+        StaticMethod[] methods =
+        [
+            new SimpleAverage(),
+            new TaskArithmetic { Lambda = .5 },
+            new Ties { Density = 1 },
+            new Ties { Density = 1, Scope = TrimScope.Model },
+            new Ties { Density = 1, Merge = DisjointMerge.Max },
+            new Ties { Density = 1, Merge = DisjointMerge.Sum, Lambda = .5 },
+            new Dare { Drop = 0, Lambda = .5 },
+            new DareTies { Drop = 0, Density = 1, Lambda = .5 },
+            new Awd { Lambda = .5 },
+        ];
 
-        foreach (var method in new StaticMethod[] { new SimpleAverage(), new Ties { Density = 1 }, new TaskArithmetic { Lambda = .5 } })
-            Assert.Equal([1, -2, 3], Merge.Combine(method, Encoder(.5f, .25f, 0), ["a", "b"], models)["w"].Values);
+        foreach (var method in methods)
+            AssertClose([1, -2, 3], Merge.Combine(method, Encoder(.5f, .25f, 0), ["a", "b"], models)["w"].Values);
     }
 
     [Fact]
@@ -91,53 +114,27 @@ public sealed class MergeTests
     [Fact]
     public void Task_vectors_twice_as_long_with_half_the_scale_give_the_same_model()
     {
-        var once = ById(Model("a", Encoder(1, 2)), Model("b", Encoder(-3, 1)));
-        var twice = ById(Model("a", Encoder(2, 4)), Model("b", Encoder(-6, 2)));
-
-        Assert.Equal(
-            Merge.Combine(new TaskArithmetic { Lambda = .8 }, Encoder(0, 0), ["a", "b"], once)["w"].Values,
-            Merge.Combine(new TaskArithmetic { Lambda = .4 }, Encoder(0, 0), ["a", "b"], twice)["w"].Values);
-    }
-
-    /// <summary>GW-SMM's operator, worked by hand with k = 0.4, λ = 0.5.</summary>
-    [Fact]
-    public void TIES_gives_the_worked_numbers()
-    {
-        var models = ById(
-            Model("1", Encoder(.9f, -.1f, .2f, -.8f, .05f)),
-            Model("2", Encoder(-.3f, .7f, .25f, -.6f, .02f)),
-            Model("3", Encoder(.4f, .6f, -.5f, .1f, -.01f)));
-
-        var merged = Merge.Combine(new Ties { Density = .4, Lambda = .5 }, Encoder(0, 0, 0, 0, 0), ["1", "2", "3"], models)["w"].Values;
-
-        AssertClose([.45f, .325f, -.25f, -.35f, 0], merged);
-    }
-
-    [Fact]
-    public void TIES_matches_its_definition_for_any_density()
-    {
-        for (var seed = 0; seed < 60; seed++)
+        Func<double, StaticMethod>[] methods =
+        [
+            scale => new TaskArithmetic { Lambda = scale },
+            scale => new Ties { Lambda = scale },
+            scale => new Ties { Lambda = scale, Merge = DisjointMerge.Sum },
+            scale => new Ties { Lambda = scale, Merge = DisjointMerge.Max, Scope = TrimScope.Model },
+            scale => new Dare { Lambda = scale },
+            scale => new DareTies { Lambda = scale },
+        ];
+        for (var seed = 0; seed < 20; seed++)
         {
-            var random = new Random(seed);
-            var (start, models, group) = Models.Random(random);
-            var method = new Ties { Density = 1 - random.NextDouble(), Lambda = random.NextDouble() };
-            var merged = Merge.Combine(method, start, group, models)["a"].Values;
-
-            var reference = start["a"].Values;
-            var trimmed = group.Select(id => Trim([.. models[id].Encoder["a"].Values.Zip(reference, (w, w0) => w - w0)], method.Density)).ToArray();
-            for (var i = 0; i < merged.Length; i++)
-            {
-                var elected = Math.Sign(trimmed.Sum(task => (double)task[i]));
-                var agreeing = trimmed.Select(task => task[i]).Where(value => Math.Sign(value) == elected).DefaultIfEmpty().Average();
-                Assert.True(Math.Abs(merged[i] - (reference[i] + (method.Lambda * agreeing))) < 1e-6, $"seed {seed}, value {i}");
-            }
+            var (start, models, group) = Models.Random(new Random(seed));
+            var origin = start.ToDictionary(tensor => tensor.Key, tensor => tensor.Value.Zeros());
+            var twice = ById([.. models.Values.Select(model => Model(model.Item.Id, Doubled(model.Encoder)))]);
+            foreach (var method in methods)
+                AssertClose(Merge.Combine(method(.8), origin, group, models), Merge.Combine(method(.4), origin, group, twice), 1e-6f, seed);
         }
 
-        static float[] Trim(float[] change, double density)
-        {
-            var threshold = change.Select(Math.Abs).OrderDescending().ElementAt((int)Math.Max(1, Math.Ceiling(density * change.Length)) - 1);
-            return [.. change.Select(value => Math.Abs(value) < threshold ? 0 : value)];
-        }
+        static Dictionary<string, Tensor> Doubled(IReadOnlyDictionary<string, Tensor> encoder) => encoder.ToDictionary(
+            tensor => tensor.Key,
+            tensor => Vector([.. tensor.Value.Values.Select(value => 2 * value)]));
     }
 
     [Fact]
@@ -180,13 +177,4 @@ public sealed class MergeTests
 
     static string Refusal(StaticMethod method, ImmutableArray<string> group, params ItemModel[] models) =>
         Assert.Throws<MergeException>(() => Merge.Combine(method, Encoder(0, 0), group, ById(models))).Message;
-
-    static void AssertClose(float[] expected, float[] actual) =>
-        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-6f));
-
-    static void AssertClose(IReadOnlyDictionary<string, Tensor> expected, IReadOnlyDictionary<string, Tensor> actual, float tolerance, int seed)
-    {
-        foreach (var (name, tensor) in expected)
-            Assert.True(tensor.Values.Zip(actual[name].Values).All(pair => Math.Abs(pair.First - pair.Second) <= tolerance), $"seed {seed}, {name}");
-    }
 }

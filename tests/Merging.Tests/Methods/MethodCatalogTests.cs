@@ -6,6 +6,8 @@ namespace ScoringService.Merging.Tests.Methods;
 
 public sealed class MethodCatalogTests
 {
+    const string Names = "awd, dare, dare-ties, frozen-base, simple-average, task-arithmetic, ties";
+
     [Fact]
     public void A_recipe_without_a_method_averages() => Assert.Equal(new SimpleAverage(), MethodCatalog.Parse(new MergeRecipe().Method, out _));
 
@@ -16,21 +18,27 @@ public sealed class MethodCatalogTests
 
     [Fact]
     public void Parameters_are_read_from_the_recipe() => Assert.Equal(
-        new Ties { Density = 1, Lambda = .5, Reference = "SS_Brian" },
-        Parse("""{ "name": "ties", "density": 1, "lambda": 0.5, "reference": "SS_Brian" }"""));
+        new Ties { Density = 1, Lambda = .5, Merge = DisjointMerge.Sum, Reference = "SS_Brian", Scope = TrimScope.Model },
+        Parse("""{ "name": "ties", "density": 1, "lambda": 0.5, "merge": "sum", "reference": "SS_Brian", "scope": "model" }"""));
 
     [Theory]
-    [InlineData("\"ties\"", "$.method.name", "Allowed: frozen-base, simple-average, task-arithmetic, ties.")]
-    [InlineData("""{ "name": 3 }""", "$.method.name", "Allowed: frozen-base, simple-average, task-arithmetic, ties.")]
-    [InlineData("""{ "density": 0.3 }""", "$.method.name", "Allowed: frozen-base, simple-average, task-arithmetic, ties.")]
-    [InlineData("""{ "name": "tie" }""", "$.method.name", "There is no method 'tie'. Allowed: frozen-base, simple-average, task-arithmetic, ties.")]
+    [InlineData("\"ties\"", "$.method.name", $"Allowed: {Names}.")]
+    [InlineData("""{ "name": 3 }""", "$.method.name", $"Allowed: {Names}.")]
+    [InlineData("""{ "density": 0.3 }""", "$.method.name", $"Allowed: {Names}.")]
+    [InlineData("""{ "name": "tie" }""", "$.method.name", $"There is no method 'tie'. Allowed: {Names}.")]
     [InlineData("""{ "name": "simple-average", "lambda": 1 }""", "$.method.lambda", "'simple-average' has no such parameter. Allowed: name.")]
-    [InlineData("""{ "name": "ties", "k": 1 }""", "$.method.k", "'ties' has no such parameter. Allowed: name, density, lambda, reference.")]
+    [InlineData("""{ "name": "ties", "k": 1 }""", "$.method.k", "no such parameter. Allowed: name, density, lambda, merge, reference, scope.")]
     [InlineData("""{ "name": "ties", "density": 0 }""", "$.method.density", "0 is not allowed. Allowed: number, above 0 to 1.")]
     [InlineData("""{ "name": "ties", "density": 1e999 }""", "$.method.density", "1e999 is not allowed. Allowed: number, above 0 to 1.")]
     [InlineData("""{ "name": "ties", "density": null }""", "$.method.density", "null is not allowed. Allowed: number, above 0 to 1.")]
     [InlineData("""{ "name": "ties", "density": "0.5" }""", "$.method.density", "\"0.5\" is not allowed. Allowed: number, above 0 to 1.")]
     [InlineData("""{ "name": "ties", "reference": null }""", "$.method.reference", "null is not allowed. Allowed: string, not empty.")]
+    [InlineData("""{ "name": "ties", "scope": "tree" }""", "$.method.scope", "\"tree\" is not allowed. Allowed: string, one of tensor, model.")]
+    [InlineData("""{ "name": "ties", "scope": 1 }""", "$.method.scope", "1 is not allowed. Allowed: string, one of tensor, model.")]
+    [InlineData("""{ "name": "ties", "scope": "1" }""", "$.method.scope", "\"1\" is not allowed. Allowed: string, one of tensor, model.")]
+    [InlineData("""{ "name": "ties", "merge": "sum, max" }""", "$.method.merge", "Allowed: string, one of mean, sum, max.")]
+    [InlineData("""{ "name": "dare", "drop": 1 }""", "$.method.drop", "1 is not allowed. Allowed: number, 0 to below 1.")]
+    [InlineData("""{ "name": "dare", "seed": 0.5 }""", "$.method.seed", "0.5 is not allowed. Allowed: integer, 0 to 2147483647.")]
     [InlineData("""{ "name": "task-arithmetic", "lambda": -0.1 }""", "$.method.lambda", "-0.1 is not allowed. Allowed: number, 0 to 2.")]
     public void What_is_wrong_is_told_with_its_path_and_what_is_allowed(string json, string path, string reason)
     {
@@ -61,18 +69,21 @@ public sealed class MethodCatalogTests
     [Fact]
     public void Every_method_is_described_with_its_parameters()
     {
-        Assert.Equal(["frozen-base", "simple-average", "task-arithmetic", "ties"], MethodCatalog.Methods.Select(method => method.Name));
-        var ties = MethodCatalog.Methods[3];
-        Assert.Equal(["density", "lambda", "reference"], ties.Parameters.Select(parameter => parameter.Name));
+        Assert.Equal(Names, string.Join(", ", MethodCatalog.Methods.Select(method => method.Name)));
+        var ties = MethodCatalog.Methods[^1];
+        Assert.Equal(["density", "lambda", "merge", "reference", "scope"], ties.Parameters.Select(parameter => parameter.Name));
         var density = ties.Parameters[0];
         Assert.Equal(("number", .3, 0.0, 1.0, "above 0 to 1"), (density.Type, density.Default, density.Minimum, density.Maximum, density.Range));
+        var merge = ties.Parameters[2];
+        Assert.Equal(("string", "mean", "one of mean, sum, max"), (merge.Type, merge.Default, merge.Range));
+        Assert.Equal("mean, sum, max", string.Join(", ", merge.Choices));
         Assert.All(MethodCatalog.Methods, method => Assert.NotEmpty(method.Summary));
     }
 
     [Fact]
     public void A_method_written_down_reads_back_the_same()
     {
-        StaticMethod method = new Ties { Density = .2, Reference = "first-of-group" };
+        StaticMethod method = new Ties { Density = .2, Scope = TrimScope.Model, Merge = DisjointMerge.Max, Reference = "first-of-group" };
         Assert.Equal(method, MethodCatalog.Parse(JsonSerializer.SerializeToElement(method, JsonSerializerOptions.Web), out _));
     }
 

@@ -20,6 +20,16 @@ static class Models
 
     public static Dictionary<string, ItemModel> ById(params ItemModel[] models) => models.ToDictionary(model => model.Item.Id);
 
+    public static void AssertClose(float[] expected, float[] actual, float tolerance = 1e-6f) =>
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, tolerance));
+
+    public static void AssertClose(
+        IReadOnlyDictionary<string, Tensor> expected, IReadOnlyDictionary<string, Tensor> actual, float tolerance, int seed)
+    {
+        foreach (var (name, tensor) in expected)
+            Assert.True(tensor.Values.Zip(actual[name].Values).All(pair => Math.Abs(pair.First - pair.Second) <= tolerance), $"seed {seed}, {name}");
+    }
+
     /// <summary>Three tensors of random size; every model changes the first two and has the third from the base.</summary>
     public static (Dictionary<string, Tensor> Base, Dictionary<string, ItemModel> Models, ImmutableArray<string> Group) Random(Random random)
     {

@@ -1,0 +1,86 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Numerics.Tensors;
+using ScoringService.Merging.Alignment;
+
+namespace ScoringService.Merging.Methods;
+
+/// <summary>
+/// Adaptive weight disentanglement, then task arithmetic (Xiong et al. 2024, §4; algorithm brief §5): finds one redundant vector δ without which
+/// the task vectors are nearly orthogonal; θ = θ₀ + λ Σᵢ (τᵢ − δ).
+/// </summary>
+/// <remarks>
+/// δ is a combination Σₖ aₖτₖ, so the merge is task arithmetic whose task vectors weigh 1 − T aₖ, and the descent needs nothing of the models but
+/// the inner products of their task vectors.
+/// </remarks>
+[Description("Takes a redundant vector δ out of the task vectors, to make them nearly orthogonal, and adds their scaled sum: θ = θ₀ + λ Σ (τᵢ − δ).")]
+public sealed record Awd : TaskVectorMethod
+{
+    const int Block = 4096;
+
+    /// <summary>Scale λ of the summed task vectors. Unitless; default 0.3.</summary>
+    [Description("Scale λ of the summed task vectors.")]
+    [Range(0.0, 2.0)]
+    public double Lambda { get; init; } = 0.3;
+
+    /// <summary>Weight α of the norm of δ in the objective. From 0; default 0.1.</summary>
+    [Description("Weight α of the redundant vector's norm in what is minimized.")]
+    [Range(0.0, 10.0)]
+    public double Alpha { get; init; } = 0.1;
+
+    /// <summary>Step size β of the gradient descent. Above 0; default 0.01.</summary>
+    [Description("Step size β of the gradient descent.")]
+    [Range(0.0, 1.0, MinimumIsExclusive = true)]
+    public double Beta { get; init; } = 0.01;
+
+    /// <summary>Steps of the gradient descent; 0 leaves plain task arithmetic. Default 300.</summary>
+    [Description("Steps of the gradient descent; 0 leaves plain task arithmetic.")]
+    [Range(0, 100_000)]
+    public int Iterations { get; init; } = 300;
+
+    /// <inheritdoc/>
+    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop)
+    {
+        var redundant = new Disentanglement(Gram(group, stop), Alpha).Descend(Beta, Iterations);
+        var weights = Array.ConvertAll(redundant, share => Lambda * (1 - (redundant.Length * share)));
+        return (tensor, merged) =>
+        {
+            ReadOnlySpan<float> reference = group.Reference[tensor].Values;
+            ReadOnlySpan<float[]> experts = group.Values(tensor);
+            for (var i = 0; i < merged.Length; i++)
+            {
+                var change = 0.0;
+                for (var k = 0; k < experts.Length; k++)
+                    change += weights[k] * (experts[k][i] - reference[i]);
+                merged[i] = (float)(reference[i] + change);
+            }
+        };
+    }
+
+    /// <summary>Inner products ⟨τᵢ, τⱼ⟩ of the task vectors over all tensors: <c>[models, models]</c>.</summary>
+    static Matrix Gram(ExpertGroup group, CancellationToken stop)
+    {
+        var count = group.Items.Length;
+        var gram = new Matrix(count, count);
+        var changes = new Matrix(count, Block);
+        foreach (var tensor in group.Tensors)
+        {
+            stop.ThrowIfCancellationRequested();
+            ReadOnlySpan<float> reference = group.Reference[tensor].Values;
+            var experts = group.Values(tensor);
+            for (var start = 0; start < reference.Length; start += Block)
+            {
+                var length = Math.Min(Block, reference.Length - start);
+                for (var i = 0; i < count; i++)
+                {
+                    var row = changes.Row(i)[..length];
+                    for (var w = 0; w < length; w++)
+                        row[w] = (double)experts[i][start + w] - reference[start + w];
+                    for (var j = 0; j <= i; j++)
+                        gram[j, i] = gram[i, j] += TensorPrimitives.Dot<double>(row, changes.Row(j)[..length]);
+                }
+            }
+        }
+        return gram;
+    }
+}

@@ -1,0 +1,58 @@
+using System.Buffers.Binary;
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace ScoringService.Merging.Methods;
+
+/// <summary>
+/// DARE, drop and rescale (Yu et al. 2024, §3; algorithm brief §4.4): every value of a task vector is dropped with probability p, and those that
+/// remain are divided by 1 − p, which keeps their mean; another method then merges what is left.
+/// </summary>
+/// <remarks>
+/// Whether a value is dropped depends on the seed, its item, its tensor and its place in it, and on nothing else: neither the other items of the
+/// group nor their order.
+/// </remarks>
+public abstract record DareMethod : TaskVectorMethod
+{
+    /// <summary>Probability p that a value is dropped. From 0 to below 1; default 0.5.</summary>
+    [Description("Probability p that a task vector's value is dropped; the others are divided by 1 − p.")]
+    [Range(0.0, 1.0, MaximumIsExclusive = true)]
+    public double Drop { get; init; } = 0.5;
+
+    /// <summary>Seed of the draws. Default 0.</summary>
+    [Description("Seed that decides which values are dropped.")]
+    [Range(0, int.MaxValue)]
+    public int Seed { get; init; }
+
+    /// <summary>The group whose models differ from the reference by what is left of their task vectors.</summary>
+    private protected ExpertGroup Dropped(ExpertGroup group) => group.Select((item, tensor, reference, expert) =>
+    {
+        if (ReferenceEquals(expert, reference))
+            return expert;
+        var state = StateOf(item, tensor);
+        var dropped = (ulong)Math.ScaleB(Drop, 64);
+        var scale = 1 / (1 - Drop);
+        var values = new float[expert.Length];
+        for (var i = 0; i < values.Length; i++)
+            values[i] = Next(ref state) < dropped ? reference[i] : (float)(reference[i] + (scale * ((double)expert[i] - reference[i])));
+        return values;
+    });
+
+    ulong StateOf(string item, string tensor)
+    {
+        var key = string.Create(CultureInfo.InvariantCulture, $"{Seed}\n{item}\n{tensor}");
+        return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+    }
+
+    /// <summary>The next 64 random bits of SplitMix64 (Steele, Lea and Flood 2014): the same on every platform and in every release.</summary>
+    static ulong Next(ref ulong state)
+    {
+        var bits = state += 0x9e37_79b9_7f4a_7c15;
+        bits = (bits ^ (bits >> 30)) * 0xbf58_476d_1ce4_e5b9;
+        bits = (bits ^ (bits >> 27)) * 0x94d0_49bb_1331_11eb;
+        return bits ^ (bits >> 31);
+    }
+}
