@@ -25,7 +25,7 @@ public static class MergePublication
         foreach (var (group, index) in merged.Groups.Select((group, index) => (group, index)))
         {
             stop.ThrowIfCancellationRequested();
-            EncoderExport.Write(writer.EncodersDirectory, MergedItems.EncoderName(index), sources.Base.Config, group.Encoder);
+            EncoderExport.Write(writer.EncodersDirectory, MergedItems.EncoderName(index), group.Encoder);
         }
 
         var items = merged.Groups.SelectMany(group => group.Items).ToArray();

@@ -51,7 +51,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
     /// <exception cref="MergePlanException">The groups asked for are impossible.</exception>
     /// <exception cref="FloorException">An item breaches the floor, and the recipe says to fail.</exception>
     public MergedItems Run(
-        MergeRecipe recipe, StaticMethod method, AlignmentMatrix? alignment, IProgress<StageProgress> progress, CancellationToken stop)
+        MergeRecipe recipe, MergeMethod method, AlignmentMatrix? alignment, IProgress<StageProgress> progress, CancellationToken stop)
     {
         var stages = new StageTracker(progress, (AlignmentStage, 0.3), (MergingStage, 0.7));
         var (plan, alignmentReport) = Plan(recipe.Grouping, alignment, stages, stop);
@@ -66,7 +66,11 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
                 stages.Report(MergingStage, (double)index / plan.Groups.Length, message);
                 var key = string.Join('\n', group);
                 if (!groups.ContainsKey(key))
-                    groups.Add(key, MergeGroup(method, recipe.Heads, group, stop));
+                {
+                    var share = new InlineProgress<StageProgress>(
+                        step => stages.Report(MergingStage, (index + step.Fraction) / plan.Groups.Length, $"{message}: {step.Message}"));
+                    groups.Add(key, MergeGroup(method, recipe.Heads, group, new(runtime, threads, share, stop)));
+                }
             }
 
             var merged = plan.Groups.Select(group => groups[string.Join('\n', group)]).ToImmutableArray();
@@ -95,18 +99,19 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
         return (Grouping.Plan(grouping, itemIds, dendrogram), AlignmentReport.Of(alignment, dendrogram));
     }
 
-    MergedGroup MergeGroup(StaticMethod method, HeadRecipe heads, ImmutableArray<string> group, CancellationToken stop)
+    MergedGroup MergeGroup(MergeMethod method, HeadRecipe heads, ImmutableArray<string> group, MergeWork work)
     {
+        var stop = work.Stop;
         if (method is FrozenBase)
-            return new(sources.Base.Encoder, [.. group.Select(id => references.FrozenBase[id])], TimeSpan.Zero, 0);
-        var encoder = Merge.Combine(method, sources.Base.Encoder, group, sources.Models, stop);
+            return new(BaseEncoder(), [.. group.Select(id => references.FrozenBase[id])], TimeSpan.Zero, 0);
         // An item alone keeps its model, head and all: fitting again could only move it away from what its own report says.
-        if (group is [var alone])
-            return new(encoder, [new(sources.Item(alone), sources.Models[alone].Head, references.Own[alone])], TimeSpan.Zero, 0);
+        if (group is [var alone] && sources.Models.TryGetValue(alone, out var own))
+            return new(new StaticEncoder(own.Config, own.Encoder), [new(sources.Item(alone), own.Head, references.Own[alone])], TimeSpan.Zero, 0);
 
-        using var session = EncoderSession.Create(sources.Base.Config, encoder, new EncoderOutput(), runtime);
+        var encoder = method.MakeEncoder(new(sources.Base, [.. group.Select(sources.Item)], sources.Models), work);
+        using var session = EncoderSession.Create(encoder, new EncoderOutput(), runtime);
         var started = Stopwatch.GetTimestamp();
-        PooledItem[] pooled = [.. group.Select(id => PooledItem.From(session, sources.Item(id), threads, stop))];
+        PooledItem[] pooled = [.. group.Select((id, expert) => PooledItem.From(session, sources.Item(id), threads, stop, expert))];
         var elapsed = Stopwatch.GetElapsedTime(started);
 
         var fitted = new FittedItem[pooled.Length];
@@ -114,6 +119,8 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
             fitted[i] = FittedItem.Of(pooled[i], sources.Models.GetValueOrDefault(pooled[i].Item.Id)?.Head, heads.Retune, stop));
         return new(encoder, [.. fitted], elapsed, pooled.Sum(item => item.Item.Train.Length + item.Item.Validation.Length + item.Item.Test.Length));
     }
+
+    StaticEncoder BaseEncoder() => new(sources.Base.Config, sources.Base.Encoder);
 
     IEnumerable<string> Breaches(MergedGroup group, FloorRecipe floor) =>
         group.Items.Length == 1 ? [] : group.Items.Where(item => HoldsFloor(item, floor) == false).Select(item => item.Item.Id);
@@ -142,7 +149,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
             }).ToImmutableArray();
 
         static long ParametersOf(MergedGroup group) =>
-            group.Encoder.Values.Sum(tensor => (long)tensor.Length) + group.Items.Sum(item => (long)item.Head.Weight.Length + item.Head.Bias.Length);
+            group.Encoder.Parameters + group.Items.Sum(item => (long)item.Head.Weight.Length + item.Head.Bias.Length);
 
         var (encoderTime, responses) = (groups.Sum(group => group.EncoderTime.TotalMilliseconds), groups.Sum(group => group.Responses));
         return new()

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Encoders;
 using ScoringService.Merging.Heads;
 
 namespace ScoringService.Merging;
@@ -14,8 +14,8 @@ public sealed record MergedItems(ImmutableArray<MergedGroup> Groups, MergeReport
 }
 
 /// <summary>One group after the merge.</summary>
-/// <param name="Encoder">The encoder its items share, by tensor name.</param>
+/// <param name="Encoder">The encoder its items share.</param>
 /// <param name="Items">Its items with their heads.</param>
 /// <param name="EncoderTime">Time the encoder took over all their responses; zero where it was not run.</param>
 /// <param name="Responses">Responses it was run over.</param>
-public sealed record MergedGroup(IReadOnlyDictionary<string, Tensor> Encoder, ImmutableArray<FittedItem> Items, TimeSpan EncoderTime, int Responses);
+public sealed record MergedGroup(EncoderModel Encoder, ImmutableArray<FittedItem> Items, TimeSpan EncoderTime, int Responses);

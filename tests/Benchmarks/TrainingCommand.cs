@@ -52,7 +52,7 @@ static class TrainingCommand
         var (training, forward) = (new List<double>(), new List<double>());
         for (var repeat = 0; repeat <= Repeats; repeat++)
         {
-            var forwardRate = Rate(batches, batch => encoder.Encode(batch.Ids, pooled));
+            var forwardRate = Rate(batches, batch => encoder.Encode(Array.ConvertAll(batch.Ids, ids => new EncoderInput(ids)), pooled));
             var trainingRate = Rate(batches, batch => trainer.Step(batch.Ids, batch.Targets, 0.01f, stop));
             if (repeat == 0)
                 continue;

@@ -33,7 +33,7 @@ public sealed class MergeRunTests
         Assert.All(merged.Groups, group =>
         {
             var model = Sources.Models[Assert.Single(group.Items).Item.Id];
-            Assert.Same(model.Encoder, group.Encoder);
+            Assert.Same(model.Encoder, group.Encoder.Shared);
             Assert.Same(model.Head, group.Items[0].Head);
         });
         Assert.Equal(1, merged.Report.All.RecoveredGain!.Value, 1e-12);
@@ -44,7 +44,7 @@ public sealed class MergeRunTests
     {
         var merged = Run(new() { Strategy = GroupingStrategy.One }, method: new { name = "frozen-base" });
 
-        Assert.Same(Sources.Base.Encoder, Assert.Single(merged.Groups).Encoder);
+        Assert.Same(Sources.Base.Encoder, Assert.Single(merged.Groups).Encoder.Shared);
         Assert.Equal(0, merged.Report.All.RecoveredGain!.Value, 1e-12);
     }
 
@@ -66,8 +66,8 @@ public sealed class MergeRunTests
     {
         var (first, second) = (Run(new() { Strategy = GroupingStrategy.One }), Run(new() { Strategy = GroupingStrategy.One }));
 
-        foreach (var (name, tensor) in first.Groups[0].Encoder)
-            Assert.Equal(tensor.Values, second.Groups[0].Encoder[name].Values);
+        foreach (var (name, tensor) in first.Groups[0].Encoder.Shared)
+            Assert.Equal(tensor.Values, second.Groups[0].Encoder.Shared[name].Values);
         Assert.Equal(
             first.Groups[0].Items.Select(item => item.Head.Weight.Values), second.Groups[0].Items.Select(item => item.Head.Weight.Values));
     }
@@ -118,7 +118,7 @@ public sealed class MergeRunTests
             var bundle = Bundle.Open(Path.Combine(root, id));
             Assert.Equal(Ids, bundle.Items.Keys.Order());
             using var served = EncoderSession.Load(bundle.GraphPath(bundle.Manifest.Encoders[0]), Runtime);
-            using var made = EncoderSession.Create(Sources.Base.Config, merged.Groups[0].Encoder, new EncoderOutput(), Runtime);
+            using var made = EncoderSession.Create(merged.Groups[0].Encoder, new EncoderOutput(), Runtime);
             var expected = PooledFeatures.Of(made, Sources.Items[0].Test, 1, default).Values;
             var actual = PooledFeatures.Of(served, Sources.Items[0].Test, 1, default).Values;
             Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));

@@ -55,14 +55,14 @@ sealed class MergeJob(
             json.Value.SerializerOptions);
     }
 
-    MergeSources Load(MergeRecipe recipe, StaticMethod method, CancellationToken stop)
+    MergeSources Load(MergeRecipe recipe, MergeMethod method, CancellationToken stop)
     {
         var validation = new Validation();
         var ids = MergeRecipeValidation.ItemsOf(recipe, items.List(stop).GetAwaiter().GetResult().Items, validation);
         if (validation.Failed)
             throw new InvalidOperationException($"The recipe no longer fits the items: {validation.Problem.ProblemDetails.Detail}");
 
-        var rows = method is FrozenBase ? [] : ids.Select(models.Newest).OfType<ItemModelRow>().ToArray();
+        var rows = !method.NeedsItemModels ? [] : ids.Select(models.Newest).OfType<ItemModelRow>().ToArray();
         var bases = rows.Select(row => row.BaseModel).OfType<string>().Distinct().DefaultIfEmpty(BaseModels.Shipped).ToArray();
         if (bases.Length > 1)
             throw new MergeException(

@@ -27,7 +27,7 @@ static class MergeRecipeValidation
         foreach (var error in errors)
             validation.Require(false, error.Path, error.Reason);
 
-        var modelNeeded = method is not FrozenBase || Grouping.NeedsAlignment(recipe.Grouping);
+        var modelNeeded = method is null or { NeedsItemModels: true } || Grouping.NeedsAlignment(recipe.Grouping);
         var ready = defined.Where(item => item.Responses.Train > 0 && (item.Model is not null || !modelNeeded)).Select(item => item.ItemId).ToArray();
         var lacks = modelNeeded
             ? "with training responses and a model. Upload responses, then train or import one"

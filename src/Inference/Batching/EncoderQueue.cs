@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using ScoringService.Inference.Encoders;
 
 namespace ScoringService.Inference.Batching;
 
@@ -36,11 +37,11 @@ sealed class EncoderQueue : IAsyncDisposable
     }
 
     /// <summary>Encodes the responses of a request whose tokens <see cref="Admission.Enter"/> let in.</summary>
-    /// <param name="responses">Token ids of each response; at least one response.</param>
+    /// <param name="responses">At least one response.</param>
     /// <param name="cancel">Ends the wait; responses that have not begun to run never will.</param>
     /// <returns>The pooled vectors; fails with whatever a forward pass failed with.</returns>
     /// <exception cref="ObjectDisposedException">The queue takes no more requests.</exception>
-    public Task<EncodedResponses> EncodeAsync(IReadOnlyList<int[]> responses, CancellationToken cancel)
+    public Task<EncodedResponses> EncodeAsync(IReadOnlyList<EncoderInput> responses, CancellationToken cancel)
     {
         ArgumentOutOfRangeException.ThrowIfZero(responses.Count);
         ObjectDisposedException.ThrowIf(waiting.IsAddingCompleted, this);
@@ -64,15 +65,15 @@ sealed class EncoderQueue : IAsyncDisposable
             var tokens = Take(first);
             while (tokens < BatchesAtATime * batchTokens && waiting.TryTake(out var next))
                 tokens += Take(next);
-            rows.Sort((a, b) => a.Ids.Length.CompareTo(b.Ids.Length));
+            rows.Sort((a, b) => a.Length.CompareTo(b.Length));
             RunInBatches(CollectionsMarshal.AsSpan(rows));
             rows.Clear();
         }
 
         int Take(PendingRequest request)
         {
-            rows.AddRange(request.Responses.Select((ids, response) => new Row(request, response, ids)));
-            return request.Responses.Sum(ids => ids.Length);
+            rows.AddRange(request.Responses.Select((input, response) => new Row(request, response, input)));
+            return request.Responses.Sum(input => input.Ids.Length);
         }
     }
 
@@ -82,7 +83,7 @@ sealed class EncoderQueue : IAsyncDisposable
         while (!rows.IsEmpty)
         {
             var count = 1;
-            while (count < rows.Length && (count + 1) * rows[count].Ids.Length <= batchTokens)
+            while (count < rows.Length && (count + 1) * rows[count].Length <= batchTokens)
                 count++;
             Run(rows[..count]);
             rows = rows[count..];
@@ -95,20 +96,20 @@ sealed class EncoderQueue : IAsyncDisposable
         foreach (var row in rows)
         {
             if (row.Request.IsOver)
-                admission.Abandon(row.Ids.Length);
+                admission.Abandon(row.Length);
             else
                 batch.Add(row);
         }
         if (batch.Count == 0)
             return;
 
-        var tokens = batch.Sum(row => (long)row.Ids.Length);
+        var tokens = batch.Sum(row => (long)row.Length);
         var buffer = ArrayPool<float>.Shared.Rent(batch.Count * hidden);
         var pooled = buffer.AsSpan(0, batch.Count * hidden);
         var start = time.GetTimestamp();
         try
         {
-            encode([.. batch.Select(row => row.Ids)], pooled);
+            encode([.. batch.Select(row => row.Input)], pooled);
         }
         catch (Exception failure)
         {
@@ -125,5 +126,8 @@ sealed class EncoderQueue : IAsyncDisposable
     }
 
     /// <summary>One response of a request.</summary>
-    readonly record struct Row(PendingRequest Request, int Response, int[] Ids);
+    readonly record struct Row(PendingRequest Request, int Response, EncoderInput Input)
+    {
+        public int Length => Input.Ids.Length;
+    }
 }

@@ -1,3 +1,5 @@
+using ScoringService.Inference.Encoders;
+
 namespace ScoringService.Inference.Batching;
 
 /// <summary>A request in an encoder's queue. Only the queue's thread fills it; only the caller's token cancels it.</summary>
@@ -13,7 +15,7 @@ sealed class PendingRequest
     long lastBatch = -1;
     int missing;
 
-    public PendingRequest(IReadOnlyList<int[]> responses, int hidden, TimeProvider time, CancellationToken cancel)
+    public PendingRequest(IReadOnlyList<EncoderInput> responses, int hidden, TimeProvider time, CancellationToken cancel)
     {
         (Responses, this.hidden, this.time, missing) = (responses, hidden, time, responses.Count);
         pooled = new float[missing * hidden];
@@ -21,8 +23,8 @@ sealed class PendingRequest
         cancellation = cancel.UnsafeRegister((_, token) => completion.TrySetCanceled(token), null);
     }
 
-    /// <summary>Token ids of each response.</summary>
-    public IReadOnlyList<int[]> Responses { get; }
+    /// <summary>The responses.</summary>
+    public IReadOnlyList<EncoderInput> Responses { get; }
 
     public Task<EncodedResponses> Completion => completion.Task;
 

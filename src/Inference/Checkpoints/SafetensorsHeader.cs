@@ -133,24 +133,27 @@ sealed record SafetensorsHeader(IReadOnlyDictionary<string, SafetensorsEntry> En
     }
 
     /// <summary>
-    /// The header of a file of fp32 tensors, its prefix included, padded with spaces so that the data begin at a multiple of 64 bytes.
-    /// Tensors lie in ordinal order of their names: the same tensors always make the same bytes.
+    /// The header of a file of fp32 tensors and of bytes, its prefix included, padded with spaces so that the data begin at a multiple of 64 bytes.
+    /// Tensors lie in ordinal order of their names, the bytes last, where they put no fp32 out of line: the same tensors always make the same bytes.
     /// </summary>
     public static (byte[] Bytes, IReadOnlyDictionary<string, SafetensorsEntry> Entries) Create(
-        string file, IEnumerable<KeyValuePair<string, ImmutableArray<int>>> shapes, IReadOnlyDictionary<string, string> metadata)
+        string file, IEnumerable<KeyValuePair<string, ImmutableArray<int>>> shapes, IEnumerable<KeyValuePair<string, int>> byteLengths,
+        IReadOnlyDictionary<string, string> metadata)
     {
         var layout = new OrderedDictionary<string, SafetensorsEntry>();
         var length = 0L;
-        foreach (var (name, shape) in shapes.OrderBy(s => s.Key, StringComparer.Ordinal))
+        var tensors = shapes.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => (s.Key, s.Value, SafetensorsType.F32))
+            .Concat(byteLengths.OrderBy(b => b.Key, StringComparer.Ordinal).Select(b => (b.Key, ImmutableArray.Create(b.Value), SafetensorsType.U8)));
+        foreach (var (name, shape, type) in tensors)
         {
             if (name == MetadataKey) throw new ArgumentException($"'{MetadataKey}' cannot be the name of a tensor.", nameof(shapes));
-            var bytes = (long)sizeof(float);
+            var bytes = (long)SafetensorsEntry.SizeOf(type);
             foreach (var dimension in shape)
             {
                 ArgumentOutOfRangeException.ThrowIfNegative(dimension, nameof(shapes));
                 if ((bytes *= dimension) > int.MaxValue) throw Refuse(file, name, "would be 2 GB or more, which no single tensor may be.");
             }
-            layout.Add(name, new(name, SafetensorsType.F32, shape, length, (int)bytes));
+            layout.Add(name, new(name, type, shape, length, (int)bytes));
             length += bytes;
         }
 

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace ScoringService.Inference.Checkpoints;
 
 /// <summary>
-/// Writes a safetensors file of fp32 tensors, one tensor at a time and in any order, so that a whole model never has to be in memory.
+/// Writes a safetensors file of fp32 tensors, and bytes beside them, one tensor at a time and in any order, so that a whole model never has to be in memory.
 /// The same tensors make the same bytes, whatever the order; the data begin at a multiple of 64 bytes.
 /// </summary>
 /// <remarks>Safe for concurrent writers of different tensors. Not atomic and not flushed: write into an <see cref="AtomicDirectory"/>.</remarks>
@@ -19,10 +19,12 @@ public sealed class SafetensorsWriter : IDisposable
     /// <param name="path">Where to; must not exist.</param>
     /// <param name="shapes">Every tensor the file will have.</param>
     /// <param name="metadata">Free text by key (<c>__metadata__</c>); null for none.</param>
+    /// <param name="bytes">Name and length of every list of bytes the file will have beside them; null for none.</param>
     public SafetensorsWriter(
-        string path, IEnumerable<KeyValuePair<string, ImmutableArray<int>>> shapes, IReadOnlyDictionary<string, string>? metadata = null)
+        string path, IEnumerable<KeyValuePair<string, ImmutableArray<int>>> shapes, IReadOnlyDictionary<string, string>? metadata = null,
+        IEnumerable<KeyValuePair<string, int>>? bytes = null)
     {
-        (var header, Entries) = SafetensorsHeader.Create(path, shapes, metadata ?? ImmutableDictionary<string, string>.Empty);
+        (var header, Entries) = SafetensorsHeader.Create(path, shapes, bytes ?? [], metadata ?? ImmutableDictionary<string, string>.Empty);
         missing = [.. Entries.Keys];
         this.path = path;
         file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, preallocationSize: header.Length + Entries.Values.Sum(e => (long)e.Bytes));
@@ -50,14 +52,25 @@ public sealed class SafetensorsWriter : IDisposable
     /// <exception cref="InvalidCheckpointException">A value is NaN or infinite.</exception>
     public void Write(string name, ReadOnlySpan<float> values)
     {
-        var entry = Entries[name];
-        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, entry.Length, nameof(values));
         SafetensorsFile.RefuseNonFinite(path, name, values);
+        WriteBytes(name, SafetensorsType.F32, MemoryMarshal.AsBytes(values));
+    }
+
+    /// <summary>Writes one list of bytes; each exactly once.</summary>
+    /// <param name="name">One of the names given at the start.</param>
+    /// <param name="bytes">As many as were announced.</param>
+    public void Write(string name, ReadOnlySpan<byte> bytes) => WriteBytes(name, SafetensorsType.U8, bytes);
+
+    void WriteBytes(string name, SafetensorsType type, ReadOnlySpan<byte> bytes)
+    {
+        var entry = Entries[name];
+        ArgumentOutOfRangeException.ThrowIfNotEqual(entry.Type, type, nameof(name));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(bytes.Length, entry.Bytes, nameof(bytes));
         lock (missing)
         {
             if (!missing.Remove(name)) throw new InvalidOperationException($"Tensor '{name}' of {path} is written already.");
         }
-        RandomAccess.Write(file, MemoryMarshal.AsBytes(values), entry.Offset);
+        RandomAccess.Write(file, bytes, entry.Offset);
     }
 
     /// <summary>Closes the file after its last tensor.</summary>

@@ -15,6 +15,9 @@ public sealed class EncoderGraph
     /// <summary>Name of the input that tells tokens (1) from padding (0), <c>[batch, tokens]</c>.</summary>
     public const string MaskInput = "attention_mask";
 
+    /// <summary>Name of the input with the expert of each response, <c>[batch]</c>; only some encoders have it.</summary>
+    public const string ExpertInput = "expert";
+
     readonly Graph graph;
     readonly BertConfig config;
     readonly EncoderWeights weights;

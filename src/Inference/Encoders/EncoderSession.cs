@@ -14,6 +14,7 @@ public sealed class EncoderSession : IDisposable
     const string MaxTokensKey = "max_tokens";
 
     static readonly string[] Outputs = [PooledOutput];
+    static readonly string[] PerRun = [EncoderGraph.IdsInput, EncoderGraph.MaskInput, EncoderGraph.ExpertInput];
 
     readonly OpenedSession opened;
     readonly IReadOnlyList<string> inputs;
@@ -36,6 +37,9 @@ public sealed class EncoderSession : IDisposable
     /// <summary>The longest response in tokens, <c>[CLS]</c> and <c>[SEP]</c> included.</summary>
     public int MaxTokens { get; }
 
+    /// <summary>Whether it keeps something of each item's own, and so reads <see cref="EncoderInput.Expert"/>.</summary>
+    public bool ReadsExpert => inputs.Contains(EncoderGraph.ExpertInput);
+
     /// <summary>Whether it runs on a GPU.</summary>
     public bool OnCuda => opened.OnCuda;
 
@@ -48,26 +52,49 @@ public sealed class EncoderSession : IDisposable
     /// <param name="output">What it returns.</param>
     /// <param name="runtime">How it runs.</param>
     public static EncoderSession Create(
-        BertConfig config, IReadOnlyDictionary<string, Checkpoints.Tensor> tensors, EncoderOutput output, RuntimeOptions runtime)
+        BertConfig config, IReadOnlyDictionary<string, Checkpoints.Tensor> tensors, EncoderOutput output, RuntimeOptions runtime) =>
+        Create(new StaticEncoder(config, tensors), output, runtime);
+
+    /// <summary>An encoder in memory; its tensors are read in place, and task vectors laid out as the graph needs them.</summary>
+    /// <param name="model">The encoder.</param>
+    /// <param name="output">What it returns.</param>
+    /// <param name="runtime">How it runs.</param>
+    public static EncoderSession Create(EncoderModel model, EncoderOutput output, RuntimeOptions runtime)
     {
-        BertTensors.Check(config, tensors);
+        BertTensors.Check(model.Config, model.Shared);
         // Weights are inputs, bound on every run: as parts of the model the runtime would copy them twice while it opens the session.
-        var model = Model(config, output, (graph, name, shape) => graph.Input(name, shape));
-        var values = BertTensors.Shapes(config).Keys.ToImmutableDictionary(name => name, name => Value(tensors[name]));
-        return new(runtime.Open(options => new InferenceSession(model, options)), values);
+        var graph = Model(model, output, (graph, name, shape) => graph.Input(name, shape));
+        var opened = runtime.Open(options => new InferenceSession(graph, options));
+        var values = opened.Session.InputNames.Except(PerRun).ToImmutableDictionary(name => name, name => Value(TensorOf(model, name)));
+        return new(opened, values);
     }
 
     /// <summary>An encoder that <see cref="EncoderExport"/> wrote.</summary>
     /// <param name="graphPath">Its <c>.onnx</c> file; the <c>.safetensors</c> file lies beside it.</param>
     /// <param name="runtime">How it runs.</param>
-    public static EncoderSession Load(string graphPath, RuntimeOptions runtime) =>
-        new(runtime.Open(options => new InferenceSession(graphPath, options)), ImmutableDictionary<string, OrtValue>.Empty);
+    /// <exception cref="InvalidCheckpointException">A task vector beside the graph is not what it should be.</exception>
+    public static EncoderSession Load(string graphPath, RuntimeOptions runtime)
+    {
+        var opened = runtime.Open(options => new InferenceSession(graphPath, options));
+        try
+        {
+            // What the graph does not find in the file by itself is stored compactly, and laid out here.
+            using var file = SafetensorsFile.Open(Path.ChangeExtension(graphPath, ".safetensors"));
+            return new(opened, opened.Session.InputNames.Except(PerRun).ToImmutableDictionary(name => name, name =>
+                Value(StoredTaskVectors.ReadStack(file, name, opened.Session.InputMetadata[name].Dimensions))));
+        }
+        catch
+        {
+            opened.Session.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Encodes responses in one forward pass, padded to the longest of them; a response's vector does not depend on the others.</summary>
-    /// <param name="responses">Token ids of each response, without padding; 1 to <see cref="MaxTokens"/> of them.</param>
+    /// <param name="responses">The responses; of 1 to <see cref="MaxTokens"/> tokens each.</param>
     /// <param name="pooled">Receives <c>[responses, hidden]</c>.</param>
     /// <exception cref="ArgumentException">A response is empty or too long, or <paramref name="pooled"/> has another size.</exception>
-    public unsafe void Encode(ReadOnlySpan<int[]> responses, Span<float> pooled)
+    public unsafe void Encode(ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
     {
         if (pooled.Length != responses.Length * HiddenSize)
             throw new ArgumentException($"{responses.Length} responses need {responses.Length * HiddenSize} values, not {pooled.Length}.", nameof(pooled));
@@ -80,7 +107,15 @@ public sealed class EncoderSession : IDisposable
                 OrtMemoryInfo.DefaultInstance, TensorElementType.Float, [responses.Length, HiddenSize], (nint)memory, sizeof(float) * (long)pooled.Length);
             var values = new OrtValue[inputs.Count];
             for (var i = 0; i < values.Length; i++)
-                values[i] = inputs[i] switch { EncoderGraph.IdsInput => batch.Ids, EncoderGraph.MaskInput => batch.Mask, var name => weights[name] };
+                {
+                values[i] = inputs[i] switch
+                {
+                    EncoderGraph.IdsInput => batch.Ids,
+                    EncoderGraph.MaskInput => batch.Mask,
+                    EncoderGraph.ExpertInput => batch.Experts,
+                    var name => weights[name],
+                };
+            }
             opened.Session.Run(run, inputs, values, Outputs, [output]);
         }
     }
@@ -94,14 +129,19 @@ public sealed class EncoderSession : IDisposable
             weight.Dispose();
     }
 
-    internal static byte[] Model(BertConfig config, EncoderOutput output, Func<Graph, string, Shape, Node> weight)
+    internal static byte[] Model(EncoderModel model, EncoderOutput output, Func<Graph, string, Shape, Node> weight)
     {
         var graph = new Graph();
-        var encoder = new EncoderGraph(graph, config, EncoderWeights.Declare(config, (name, shape) => weight(graph, name, shape)));
+        var encoder = model.Build(graph, (name, shape) => weight(graph, name, shape));
         return graph.ToModel(
             [(PooledOutput, encoder.Pooled(output))],
-            new Dictionary<string, string> { [MaxTokensKey] = config.MaxPositions.ToString(CultureInfo.InvariantCulture) });
+            new Dictionary<string, string> { [MaxTokensKey] = model.Config.MaxPositions.ToString(CultureInfo.InvariantCulture) });
     }
+
+    /// <summary>A tensor that an encoder's graph reads.</summary>
+    static Checkpoints.Tensor TensorOf(EncoderModel model, string name) =>
+        model.Shared.GetValueOrDefault(name) ?? model.Additional.GetValueOrDefault(name)
+        ?? TaskVector.Stack(model.TaskVectors.First(tensor => TaskVector.StackOf(tensor.Key) == name).Value);
 
     static OrtValue Value(Checkpoints.Tensor tensor) =>
         OrtValue.CreateTensorValueFromMemory(tensor.Values, [.. tensor.Shape.Select(size => (long)size)]);

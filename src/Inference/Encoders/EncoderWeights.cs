@@ -4,12 +4,19 @@ using ScoringService.Inference.Graphs;
 
 namespace ScoringService.Inference.Encoders;
 
+/// <summary>A layer that is linear in its rows.</summary>
+public interface ILinear
+{
+    /// <summary>Applies it to rows: <c>[rows, in]</c> to <c>[rows, out]</c>.</summary>
+    Node Apply(Node x);
+}
+
 /// <summary>A linear layer, x·Wᵀ + b.</summary>
 /// <param name="Weight">W, shape <c>[out, in]</c>.</param>
 /// <param name="Bias">b, shape <c>[out]</c>.</param>
-public sealed record Linear(Node Weight, Node Bias)
+public sealed record Linear(Node Weight, Node Bias) : ILinear
 {
-    /// <summary>Applies it to rows: <c>[rows, in]</c> to <c>[rows, out]</c>.</summary>
+    /// <inheritdoc/>
     public Node Apply(Node x) => x.Gemm(Weight, Bias, transposeRight: true);
 }
 
@@ -24,7 +31,7 @@ public sealed record LayerNorm(Node Scale, Node Shift, float Epsilon)
 }
 
 /// <summary>The projections of multi-head self-attention, all <c>[hidden, hidden]</c>.</summary>
-public sealed record AttentionWeights(Linear Query, Linear Key, Linear Value, Linear Output);
+public sealed record AttentionWeights(ILinear Query, ILinear Key, ILinear Value, ILinear Output);
 
 /// <summary>What an encoder layer does after attention: the part in which item models differ most, and which merging methods replace.</summary>
 public interface IMlp
@@ -37,7 +44,7 @@ public interface IMlp
 }
 
 /// <summary>BERT's MLP: two linear layers with GELU between them, the same for every response.</summary>
-public sealed record StaticMlp(Linear Up, Linear Down) : IMlp
+public sealed record StaticMlp(ILinear Up, ILinear Down) : IMlp
 {
     /// <inheritdoc/>
     public Node Apply(Node hidden, Node mask) => Down.Apply(Up.Apply(hidden).Gelu());
@@ -57,23 +64,31 @@ public sealed record EncoderWeights(Node Words, Node Positions, Node TokenTypes,
     /// <summary>Declares every tensor of <see cref="BertTensors"/>.</summary>
     /// <param name="config">Sizes of the encoder.</param>
     /// <param name="declare">Adds the tensor of that name and shape to the graph.</param>
-    public static EncoderWeights Declare(BertConfig config, Func<string, Shape, Node> declare)
+    /// <param name="linear">Makes more of a linear layer than the plain one, given its name without <c>.weight</c>; null for none.</param>
+    /// <param name="mlp">Makes the MLP of a layer, given its number and its plain linear layers; null for static ones.</param>
+    public static EncoderWeights Declare(
+        BertConfig config, Func<string, Shape, Node> declare, Func<string, Linear, ILinear>? linear = null, Func<int, Linear, Linear, IMlp>? mlp = null)
     {
         if (config.Activation != "gelu")
             throw new NotSupportedException($"hidden_act is '{config.Activation}' in config.json; only 'gelu' is supported.");
         var nodes = BertTensors.Shapes(config).ToDictionary(tensor => tensor.Key, tensor => declare(tensor.Key, Shape.Of(tensor.Value)));
         return new(
             nodes[BertTensors.WordEmbeddings], nodes[BertTensors.PositionEmbeddings], nodes[BertTensors.TokenTypeEmbeddings],
-            Norm("embeddings.LayerNorm"), [.. Enumerable.Range(0, config.Layers).Select(layer => Layer($"encoder.layer.{layer}"))]);
+            Norm("embeddings.LayerNorm"), [.. Enumerable.Range(0, config.Layers).Select(layer => Layer(layer, $"encoder.layer.{layer}"))]);
 
-        LayerWeights Layer(string name) => new(
+        LayerWeights Layer(int layer, string name) => new(
             new(Dense($"{name}.attention.self.query"), Dense($"{name}.attention.self.key"), Dense($"{name}.attention.self.value"),
                 Dense($"{name}.attention.output.dense")),
             Norm($"{name}.attention.output.LayerNorm"),
-            new StaticMlp(Dense($"{name}.intermediate.dense"), Dense($"{name}.output.dense")),
+            Mlp(layer, $"{name}.intermediate.dense", $"{name}.output.dense"),
             Norm($"{name}.output.LayerNorm"));
 
-        Linear Dense(string name) => new(nodes[$"{name}.weight"], nodes[$"{name}.bias"]);
+        IMlp Mlp(int layer, string up, string down) =>
+            mlp is null ? new StaticMlp(Dense(up), Dense(down)) : mlp(layer, Plain(up), Plain(down));
+
+        ILinear Dense(string name) => linear is null ? Plain(name) : linear(name, Plain(name));
+
+        Linear Plain(string name) => new(nodes[$"{name}.weight"], nodes[$"{name}.bias"]);
 
         LayerNorm Norm(string name) => new(nodes[$"{name}.weight"], nodes[$"{name}.bias"], config.LayerNormEpsilon);
     }

@@ -8,15 +8,17 @@ public sealed class TokenBatch : IDisposable
 {
     readonly long[] ids;
     readonly long[] mask;
+    readonly long[] experts;
 
     TokenBatch(int responses, int tokens)
     {
         var length = responses * tokens;
-        (ids, mask) = (ArrayPool<long>.Shared.Rent(length), ArrayPool<long>.Shared.Rent(length));
+        (ids, mask, experts) = (ArrayPool<long>.Shared.Rent(length), ArrayPool<long>.Shared.Rent(length), ArrayPool<long>.Shared.Rent(responses));
         ids.AsSpan(0, length).Clear();
         mask.AsSpan(0, length).Clear();
         Ids = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, ids.AsMemory(0, length), [responses, tokens]);
         Mask = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, mask.AsMemory(0, length), [responses, tokens]);
+        Experts = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, experts.AsMemory(0, responses), [responses]);
     }
 
     /// <summary>Token ids, 0 where padded; <c>[responses, tokens]</c>.</summary>
@@ -25,16 +27,19 @@ public sealed class TokenBatch : IDisposable
     /// <summary>1 for a token, 0 for padding; <c>[responses, tokens]</c>.</summary>
     public OrtValue Mask { get; }
 
+    /// <summary>The expert of each response, <c>[responses]</c>.</summary>
+    public OrtValue Experts { get; }
+
     /// <summary>Lays out responses.</summary>
-    /// <param name="responses">Token ids of each response, without padding; at least one response.</param>
+    /// <param name="responses">At least one response.</param>
     /// <param name="maxTokens">The longest response allowed.</param>
     /// <exception cref="ArgumentException">A response is empty or too long.</exception>
-    public static TokenBatch Pad(ReadOnlySpan<int[]> responses, int maxTokens)
+    public static TokenBatch Pad(ReadOnlySpan<EncoderInput> responses, int maxTokens)
     {
         var longest = 0;
         for (var row = 0; row < responses.Length; row++)
         {
-            var length = responses[row].Length;
+            var length = responses[row].Ids.Length;
             if (length == 0 || length > maxTokens)
             {
                 throw new ArgumentException(
@@ -46,10 +51,11 @@ public sealed class TokenBatch : IDisposable
         var batch = new TokenBatch(responses.Length, longest);
         for (var row = 0; row < responses.Length; row++)
         {
-            var tokens = responses[row];
+            var tokens = responses[row].Ids;
             for (var i = 0; i < tokens.Length; i++)
                 batch.ids[row * longest + i] = tokens[i];
             batch.mask.AsSpan(row * longest, tokens.Length).Fill(1);
+            batch.experts[row] = responses[row].Expert;
         }
         return batch;
     }
@@ -59,7 +65,9 @@ public sealed class TokenBatch : IDisposable
     {
         Ids.Dispose();
         Mask.Dispose();
+        Experts.Dispose();
         ArrayPool<long>.Shared.Return(ids);
         ArrayPool<long>.Shared.Return(mask);
+        ArrayPool<long>.Shared.Return(experts);
     }
 }

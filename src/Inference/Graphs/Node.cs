@@ -62,6 +62,15 @@ public sealed class Node
     /// <summary>ln(1 + eˣ), without overflow.</summary>
     public Node Softplus() => Map("Softplus");
 
+    /// <summary>Natural logarithm.</summary>
+    public Node Log() => Map("Log");
+
+    /// <summary>max(x, 0).</summary>
+    public Node Relu() => Map("Relu");
+
+    /// <summary>−1, 0 or 1.</summary>
+    public Node Sign() => Map("Sign");
+
     /// <summary>The exact GELU, x·Φ(x), as BERT has it.</summary>
     public Node Gelu() => Map("Gelu");
 

@@ -37,7 +37,8 @@ public sealed class Scorer : IAsyncDisposable
             foreach (var id in encoder.Definition.Items)
             {
                 var item = bundle.Items[id];
-                items.Add(id, new ServedItem(item, encoder, new ScoreScale(item.Definition, item.Calibration)));
+                var expert = encoder.Definition.Items.IndexOf(id);
+                items.Add(id, new ServedItem(item, encoder, expert, new ScoreScale(item.Definition, item.Calibration)));
             }
         }
     }
@@ -117,7 +118,7 @@ public sealed class Scorer : IAsyncDisposable
 
         admission.Enter(readings.Values.Sum(group => group.Sum(reading => reading.Tokens.Ids.LongLength)));
         var encoded = await Task.WhenAll(
-            readings.Select(group => group.Key.Queue.EncodeAsync([.. group.Value.Select(reading => reading.Tokens.Ids)], cancel)));
+            readings.Select(group => group.Key.Queue.EncodeAsync([.. group.Value.Select(reading => new EncoderInput(reading.Tokens.Ids, reading.Item.Expert))], cancel)));
         foreach (var (group, pooled) in readings.Zip(encoded))
         {
             for (var row = 0; row < group.Value.Count; row++)
@@ -141,11 +142,14 @@ public sealed class Scorer : IAsyncDisposable
         int[][] probes = [.. Probes.Select(text => tokenizer.Encode(text, maxTokens))];
         foreach (var encoder in encoders)
         {
-            var together = await EncodeAsync(encoder, probes, cancel);
-            for (var i = 0; i < probes.Length; i++)
+            // Where items have experts of their own, each one meets each probe.
+            var experts = encoder.Session.ReadsExpert ? encoder.Definition.Items.Length : 1;
+            EncoderInput[] inputs = [.. Enumerable.Range(0, experts).SelectMany(expert => probes.Select(ids => new EncoderInput(ids, expert)))];
+            var together = await EncodeAsync(encoder, inputs, cancel);
+            for (var i = 0; i < inputs.Length; i++)
             {
-                var alone = await EncodeAsync(encoder, [probes[i]], cancel);
-                foreach (var id in encoder.Definition.Items)
+                var alone = await EncodeAsync(encoder, [inputs[i]], cancel);
+                foreach (var id in experts == 1 ? encoder.Definition.Items : [encoder.Definition.Items[inputs[i].Expert]])
                     Compare(items[id], together[i], alone[0]);
             }
         }
@@ -195,9 +199,9 @@ public sealed class Scorer : IAsyncDisposable
         "The item cannot be scored.",
         $"The active bundle does not score item '{response.ItemId}'. Ask GET /v1/items for those it does."));
 
-    Task<EncodedResponses> EncodeAsync(ServedEncoder encoder, int[][] probes, CancellationToken cancel)
+    Task<EncodedResponses> EncodeAsync(ServedEncoder encoder, EncoderInput[] probes, CancellationToken cancel)
     {
-        admission.Enter(probes.Sum(ids => ids.LongLength));
+        admission.Enter(probes.Sum(probe => probe.Ids.LongLength));
         return encoder.Queue.EncodeAsync(probes, cancel);
     }
 
@@ -215,7 +219,7 @@ public sealed class Scorer : IAsyncDisposable
 
     sealed record ServedEncoder(BundleEncoder Definition, EncoderSession Session, HeadBank Heads, EncoderQueue Queue);
 
-    sealed record ServedItem(BundleItem Item, ServedEncoder Encoder, ScoreScale Scale);
+    sealed record ServedItem(BundleItem Item, ServedEncoder Encoder, int Expert, ScoreScale Scale);
 
     /// <summary>A response on its way through an encoder.</summary>
     readonly record struct Reading(int Position, ServedItem Item, TokenizedResponse Tokens);

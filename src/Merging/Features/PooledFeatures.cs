@@ -14,8 +14,9 @@ public static class PooledFeatures
     /// <param name="responses">Token ids of each response.</param>
     /// <param name="threads">Forward passes under way at once.</param>
     /// <param name="stop">Stops between batches.</param>
+    /// <param name="expert">Position of the responses' item among those of the encoder.</param>
     /// <returns>Shape <c>[responses, hidden]</c>, in the order given.</returns>
-    public static Tensor Of(EncoderSession encoder, IReadOnlyList<int[]> responses, int threads, CancellationToken stop)
+    public static Tensor Of(EncoderSession encoder, IReadOnlyList<int[]> responses, int threads, CancellationToken stop, int expert = 0)
     {
         var hidden = encoder.HiddenSize;
         var pooled = new float[responses.Count * hidden];
@@ -23,7 +24,7 @@ public static class PooledFeatures
         Parallel.ForEach(Batches(responses), options, batch =>
         {
             var rows = new float[batch.Length * hidden];
-            encoder.Encode(Array.ConvertAll(batch, i => responses[i]), rows);
+            encoder.Encode(Array.ConvertAll(batch, i => new EncoderInput(responses[i], expert)), rows);
             for (var row = 0; row < batch.Length; row++)
                 rows.AsSpan(row * hidden, hidden).CopyTo(pooled.AsSpan(batch[row] * hidden, hidden));
         });

@@ -15,9 +15,10 @@ public sealed record PooledItem(TokenizedItem Item, Tensor Train, Tensor Validat
     /// <param name="item">The item's token ids.</param>
     /// <param name="threads">Forward passes under way at once.</param>
     /// <param name="stop">Stops between batches.</param>
-    public static PooledItem From(EncoderSession encoder, TokenizedItem item, int threads, CancellationToken stop) => new(
+    /// <param name="expert">Position of the item among those of the encoder.</param>
+    public static PooledItem From(EncoderSession encoder, TokenizedItem item, int threads, CancellationToken stop, int expert = 0) => new(
         item,
-        PooledFeatures.Of(encoder, item.Train, threads, stop),
-        PooledFeatures.Of(encoder, item.Validation, threads, stop),
-        PooledFeatures.Of(encoder, item.Test, threads, stop));
+        PooledFeatures.Of(encoder, item.Train, threads, stop, expert),
+        PooledFeatures.Of(encoder, item.Validation, threads, stop, expert),
+        PooledFeatures.Of(encoder, item.Test, threads, stop, expert));
 }

@@ -7,6 +7,9 @@ namespace ScoringService.Merging.Methods;
 public sealed record FrozenBase : StaticMethod
 {
     /// <inheritdoc/>
+    public override bool NeedsItemModels => false;
+
+    /// <inheritdoc/>
     protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) =>
         (tensor, merged) => group.Reference[tensor].Values.CopyTo(merged);
 }

@@ -41,7 +41,7 @@ public static class MethodCatalog
         Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
     };
 
-    static readonly ImmutableSortedDictionary<string, Type> Types = typeof(StaticMethod).GetCustomAttributes<JsonDerivedTypeAttribute>()
+    static readonly ImmutableSortedDictionary<string, Type> Types = typeof(MergeMethod).GetCustomAttributes<JsonDerivedTypeAttribute>()
         .ToImmutableSortedDictionary(entry => (string)entry.TypeDiscriminator!, entry => entry.DerivedType, StringComparer.Ordinal);
 
     /// <summary>Every method, sorted by name.</summary>
@@ -53,7 +53,7 @@ public static class MethodCatalog
     /// Every unknown name, unknown parameter, wrong type and value out of range; empty exactly when a method is returned.
     /// </param>
     /// <param name="path">JSON path of <paramref name="method"/> in the document it stands in.</param>
-    public static StaticMethod? Parse(JsonElement method, out ImmutableArray<MethodError> errors, string path = "$.method")
+    public static MergeMethod? Parse(JsonElement method, out ImmutableArray<MethodError> errors, string path = "$.method")
     {
         var found = ImmutableArray.CreateBuilder<MethodError>();
         var parsed = Parse(method, path, found);
@@ -61,7 +61,7 @@ public static class MethodCatalog
         return errors.IsEmpty ? parsed : null;
     }
 
-    static StaticMethod? Parse(JsonElement method, string path, ImmutableArray<MethodError>.Builder errors)
+    static MergeMethod? Parse(JsonElement method, string path, ImmutableArray<MethodError>.Builder errors)
     {
         var names = string.Join(", ", Types.Keys);
         if (!TryRead<Dictionary<string, JsonElement>>(method, out var members)
@@ -77,7 +77,7 @@ public static class MethodCatalog
             return null;
         }
 
-        var parsed = (StaticMethod)Activator.CreateInstance(type)!;
+        var parsed = (MergeMethod)Activator.CreateInstance(type)!;
         var parameters = Parameters(type).ToDictionary(NameOf);
         foreach (var (member, value) in members)
         {
@@ -90,7 +90,7 @@ public static class MethodCatalog
         return parsed;
     }
 
-    static void Set(StaticMethod method, PropertyInfo parameter, JsonElement json, string path, ImmutableArray<MethodError>.Builder errors)
+    static void Set(MergeMethod method, PropertyInfo parameter, JsonElement json, string path, ImmutableArray<MethodError>.Builder errors)
     {
         if (TryRead(json, parameter.PropertyType, out var value)
             && parameter.GetCustomAttributes<ValidationAttribute>().All(rule => rule.IsValid(value)))

@@ -23,6 +23,8 @@ static class GradientRules
         ["Sigmoid"] = (op, g) => [g * (op.Outputs[0] - op.Outputs[0] * op.Outputs[0])],
         ["Softplus"] = (op, g) => [g * op.Inputs[0].Sigmoid()],
         ["Gelu"] = Gelu,
+        ["Log"] = (op, g) => [g / op.Inputs[0]],
+        ["Relu"] = (op, g) => [g * op.Outputs[0].Sign()],
         ["Softmax"] = Softmax,
         ["LogSoftmax"] = (op, g) => [g - op.Outputs[0].Exp() * g.Sum(-1)],
         ["Reshape"] = (op, g) => [g.Reshape(op.Inputs[0].Shape)],

@@ -85,7 +85,7 @@ public sealed class ItemTrainer : IDisposable
     /// <param name="stop">Ends the step early; parameters then stay as they were.</param>
     public StepResult Step(ReadOnlySpan<int[]> responses, float[] targets, float rate, CancellationToken stop)
     {
-        using var batch = TokenBatch.Pad(responses, config.MaxPositions);
+        using var batch = TokenBatch.Pad(Inputs(responses), config.MaxPositions);
         using var expected = Bind(targets, [responses.Length, Labels]);
         Run(training, batch, expected, trainingOutputs, trainingResults, stop);
         return new(loss[0], optimizer.Step(rate));
@@ -97,7 +97,7 @@ public sealed class ItemTrainer : IDisposable
     /// <param name="stop">Ends the run early.</param>
     public void Score(ReadOnlySpan<int[]> responses, float[] logits, CancellationToken stop)
     {
-        using var batch = TokenBatch.Pad(responses, config.MaxPositions);
+        using var batch = TokenBatch.Pad(Inputs(responses), config.MaxPositions);
         using var result = Bind(logits, [responses.Length, Labels]);
         Run(scoring, batch, null, [Logits], [result], stop);
     }
@@ -145,6 +145,8 @@ public sealed class ItemTrainer : IDisposable
             throw new OperationCanceledException("Training was cancelled.", e, stop);
         }
     }
+
+    static EncoderInput[] Inputs(ReadOnlySpan<int[]> responses) => Array.ConvertAll(responses.ToArray(), ids => new EncoderInput(ids));
 
     static OrtValue Bind(float[] values, ImmutableArray<int> shape) =>
         OrtValue.CreateTensorValueFromMemory(values, [.. shape.Select(size => (long)size)]);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using ScoringService.Inference.Batching;
+using ScoringService.Inference.Encoders;
 
 namespace ScoringService.Inference.Tests.Batching;
 
@@ -202,16 +203,17 @@ public sealed class EncoderQueueTests
         public Task<EncodedResponses> Encode(CancellationToken cancel, params int[][] responses)
         {
             test.admission.Enter(responses.Sum(ids => ids.Length));
-            return queue.EncodeAsync(responses, cancel);
+            return queue.EncodeAsync([.. responses.Select(ids => new EncoderInput(ids))], cancel);
         }
 
         public ValueTask DisposeAsync() => queue.DisposeAsync();
 
-        void Run(ReadOnlySpan<int[]> responses, Span<float> pooled)
+        void Run(ReadOnlySpan<EncoderInput> inputs, Span<float> pooled)
         {
+            int[][] responses = [.. inputs.ToArray().Select(input => input.Ids)];
             running.TrySetResult();
             resumed.Wait();
-            batches.Enqueue([.. responses.ToArray().Select(ids => ids.Length)]);
+            batches.Enqueue([.. responses.Select(ids => ids.Length)]);
             test.clock.Advance(Duration);
             for (var i = 0; i < responses.Length; i++)
             {

@@ -136,7 +136,7 @@ public sealed class EncoderSessionTests : IDisposable
     static float[][] Encode(EncoderSession encoder, params int[][] responses)
     {
         var pooled = new float[responses.Length * encoder.HiddenSize];
-        encoder.Encode(responses, pooled);
+        encoder.Encode([.. responses.Select(ids => new EncoderInput(ids))], pooled);
         return [.. pooled.Chunk(encoder.HiddenSize)];
     }
 

@@ -11,7 +11,7 @@ public sealed class MergeTests
 {
     public static TheoryData<StaticMethod> Methods =>
     [
-        .. MethodCatalog.Methods.Select(method => MethodCatalog.Parse(JsonSerializer.SerializeToElement(new { name = method.Name }), out _)!),
+        .. MethodCatalog.Methods.Select(method => MethodCatalog.Parse(JsonSerializer.SerializeToElement(new { name = method.Name }), out _)!).OfType<StaticMethod>(),
         new Ties { Density = 1, Lambda = .5 },
         new Ties { Scope = TrimScope.Model },
         new Ties { Scope = TrimScope.Model, Merge = DisjointMerge.Sum },

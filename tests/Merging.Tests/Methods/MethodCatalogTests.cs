@@ -83,9 +83,9 @@ public sealed class MethodCatalogTests
     [Fact]
     public void A_method_written_down_reads_back_the_same()
     {
-        StaticMethod method = new Ties { Density = .2, Scope = TrimScope.Model, Merge = DisjointMerge.Max, Reference = "first-of-group" };
+        MergeMethod method = new Ties { Density = .2, Scope = TrimScope.Model, Merge = DisjointMerge.Max, Reference = "first-of-group" };
         Assert.Equal(method, MethodCatalog.Parse(JsonSerializer.SerializeToElement(method, JsonSerializerOptions.Web), out _));
     }
 
-    static StaticMethod? Parse(string json) => MethodCatalog.Parse(JsonDocument.Parse(json).RootElement, out _);
+    static MergeMethod? Parse(string json) => MethodCatalog.Parse(JsonDocument.Parse(json).RootElement, out _);
 }

@@ -37,6 +37,8 @@ public class GradientRulesTests
         new("logistic function", r => Same(r, 1), x => x[0].Sigmoid()),
         new("softplus", r => Same(r, 1), x => x[0].Softplus()),
         new("GELU", r => Same(r, 1), x => x[0].Gelu()),
+        new("logarithm", r => Same(r, 1), x => x[0].Log()) { Low = .5 },
+        new("rectifier", r => Same(r, 1), x => x[0].Relu()),
         new("softmax", r => Same(r, 1), x => x[0].Softmax()),
         new("log softmax", r => Same(r, 1), x => x[0].LogSoftmax()),
         new("reshape", r => [[r.Next(1, 4), 6]], x => (x[0] * x[0]).Reshape([x[0].Shape[0] * 2, 3])),

@@ -1,0 +1,111 @@
+using System.Collections.Immutable;
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Graphs;
+
+namespace ScoringService.Inference.Encoders;
+
+/// <summary>
+/// A shared encoder with low-rank experts on its linear layers: y = x·Wᵀ + b + Σᵢ wᵢ (x·Aᵢᵀ)·Bᵢ. The expert is the response's own item's (w is one there and
+/// zero elsewhere), or, with routers, a blend that each layer's router gives.
+/// </summary>
+/// <param name="Config">Sizes of the encoder.</param>
+/// <param name="Shared">The shared tensors.</param>
+/// <param name="Experts">Number of experts: one for each item.</param>
+/// <param name="Factors">
+/// For each linear layer with experts, <see cref="InnerOf"/> A, <c>[experts*rank, in]</c>, and <see cref="OuterOf"/> B, <c>[experts*rank, out]</c>.
+/// </param>
+/// <param name="Layout">How the routers are built; null where the item selects its expert. Routers serve the MLPs' linear layers only.</param>
+/// <param name="Routers">Their tensors; empty where there are none.</param>
+public sealed record LowRankEncoder(
+    BertConfig Config,
+    IReadOnlyDictionary<string, Tensor> Shared,
+    int Experts,
+    IReadOnlyDictionary<string, Tensor> Factors,
+    RouterLayout? Layout,
+    IReadOnlyDictionary<string, Tensor> Routers) : EncoderModel(Config, Shared)
+{
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, Tensor> Additional { get; } = Factors.Concat(Routers).ToImmutableSortedDictionary(StringComparer.Ordinal);
+
+    /// <summary>Name of the factor A of a linear layer.</summary>
+    public static string InnerOf(string linear) => $"{linear}.experts.inner";
+
+    /// <summary>Name of the factor B of a linear layer.</summary>
+    public static string OuterOf(string linear) => $"{linear}.experts.outer";
+
+    /// <summary>Names of all linear layers, without <c>.weight</c>: attention, then MLP, layer by layer.</summary>
+    public static IEnumerable<string> Linears(BertConfig config) => BertTensors.Shapes(config)
+        .Where(tensor => tensor.Value.Length == 2 && tensor.Key.StartsWith("encoder.", StringComparison.Ordinal))
+        .Select(tensor => tensor.Key[..^".weight".Length]);
+
+    /// <inheritdoc/>
+    public override EncoderGraph Build(Graph graph, Func<string, Shape, Node> declare) => Build(graph, declare, routing: null);
+
+    /// <summary>Adds the encoder to a graph, and says what its routers gave.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="declare">Adds the tensor of that name and shape.</param>
+    /// <param name="routing">Receives the routing weights of each routed layer, <c>[batch, experts]</c>, once the hidden states are asked for.</param>
+    public EncoderGraph Build(Graph graph, Func<string, Shape, Node> declare, ICollection<Node>? routing)
+    {
+        var declared = new Dictionary<string, Node>();
+        Node Declare(string name, Shape shape) => declared.TryGetValue(name, out var node) ? node : declared[name] = declare(name, shape);
+
+        if (Layout is not null)
+        {
+            return new(graph, Config, EncoderWeights.Declare(Config, Declare, mlp: (layer, up, down) => layer < Layout.FirstLayer
+                ? new StaticMlp(up, down)
+                : new LowRankMlp(
+                    Layout.At(layer, Config, Experts, Declare),
+                    routing => WithExperts($"encoder.layer.{layer}.intermediate.dense", up, routing),
+                    routing => WithExperts($"encoder.layer.{layer}.output.dense", down, routing),
+                    routing)));
+        }
+
+        var selection = Selection(graph);
+        return new(graph, Config, EncoderWeights.Declare(Config, Declare, linear: (name, shared) => WithExperts(name, shared, selection)));
+
+        ILinear WithExperts(string name, Linear shared, Node routing) => Factors.TryGetValue(InnerOf(name), out var inner)
+            ? new LowRankLinear(
+                shared, Declare(InnerOf(name), Shape.Of(inner.Shape)), Declare(OuterOf(name), Shape.Of(Factors[OuterOf(name)].Shape)), routing)
+            : shared;
+    }
+
+    /// <summary>One-hot rows, <c>[batch, experts]</c>, from each response's expert.</summary>
+    Node Selection(Graph graph)
+    {
+        var identity = new float[Experts * Experts];
+        for (var i = 0; i < Experts; i++)
+            identity[(i * Experts) + i] = 1;
+        return graph.Weight("experts", new Tensor([Experts, Experts], identity)).Gather(graph.Input(EncoderGraph.ExpertInput, ElementType.I64, ["batch"]));
+    }
+}
+
+/// <summary>A linear layer with low-rank experts.</summary>
+/// <param name="Shared">The layer all items share.</param>
+/// <param name="Inner">A, <c>[experts*rank, in]</c>.</param>
+/// <param name="Outer">B, <c>[experts*rank, out]</c>.</param>
+/// <param name="Routing">Weights of the experts for each response, <c>[batch, experts]</c>.</param>
+sealed record LowRankLinear(Linear Shared, Node Inner, Node Outer, Node Routing) : ILinear
+{
+    /// <inheritdoc/>
+    public Node Apply(Node x)
+    {
+        var (batch, experts) = (Routing.Shape[0], Routing.Shape[1]);
+        Dimension rank = Inner.Shape[0].Factor / experts.Factor;
+        var inner = x.Gemm(Inner, transposeRight: true);
+        var weighted = inner.Reshape([batch, "tokens", experts, rank]) * Routing.Reshape([batch, 1, experts, 1]);
+        return Shared.Apply(x) + weighted.Reshape(inner.Shape).Gemm(Outer);
+    }
+}
+
+/// <summary>An MLP with low-rank experts blended by a router.</summary>
+sealed record LowRankMlp(Router Router, Func<Node, ILinear> Up, Func<Node, ILinear> Down, ICollection<Node>? Routing) : IMlp
+{
+    /// <inheritdoc/>
+    public Node Apply(Node hidden, Node mask)
+    {
+        var routing = Router.Weights(hidden, mask);
+        Routing?.Add(routing);
+        return new StaticMlp(Up(routing), Down(routing)).Apply(hidden, mask);
+    }
+}
