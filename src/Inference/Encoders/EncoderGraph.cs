@@ -73,7 +73,7 @@ public sealed class EncoderGraph
 
     Node EncoderLayer(Node x, Node padding, LayerWeights w)
     {
-        var h = w.AttentionNorm.Apply(x + Attention(x, padding, w.Attention));
+        var h = w.AttentionNorm.Apply(x + Attention(x, padding, w.Attention.For(x, mask)));
         using var scope = graph.Scope("mlp");
         return w.OutputNorm.Apply(h + w.Mlp.Apply(h, mask));
     }

@@ -23,6 +23,17 @@ public abstract record EncoderModel(BertConfig Config, IReadOnlyDictionary<strin
         Shared.Values.Sum(tensor => (long)tensor.Length) + Additional.Values.Sum(tensor => (long)tensor.Length)
         + TaskVectors.Values.Sum(experts => experts.Sum(expert => (long)expert.NonZeros));
 
+    /// <summary>A tensor that the graph reads, by its name there.</summary>
+    /// <exception cref="KeyNotFoundException">The graph reads no such tensor.</exception>
+    public Tensor TensorOf(string name)
+    {
+        if (Shared.TryGetValue(name, out var tensor) || Additional.TryGetValue(name, out tensor))
+            return tensor;
+        return TaskVectors.FirstOrDefault(experts => TaskVector.StackOf(experts.Key) == name) is { Key: not null } found
+            ? TaskVector.Stack(found.Value)
+            : throw new KeyNotFoundException($"The encoder has no tensor '{name}'.");
+    }
+
     /// <summary>Adds the encoder to a graph.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="declare">Adds the tensor of that name and shape: an input while it is trained, a stored weight when it is served.</param>

@@ -65,7 +65,7 @@ public sealed class EncoderSession : IDisposable
         // Weights are inputs, bound on every run: as parts of the model the runtime would copy them twice while it opens the session.
         var graph = Model(model, output, (graph, name, shape) => graph.Input(name, shape));
         var opened = runtime.Open(options => new InferenceSession(graph, options));
-        var values = opened.Session.InputNames.Except(PerRun).ToImmutableDictionary(name => name, name => Value(TensorOf(model, name)));
+        var values = opened.Session.InputNames.Except(PerRun).ToImmutableDictionary(name => name, name => Value(model.TensorOf(name)));
         return new(opened, values);
     }
 
@@ -137,11 +137,6 @@ public sealed class EncoderSession : IDisposable
             [(PooledOutput, encoder.Pooled(output))],
             new Dictionary<string, string> { [MaxTokensKey] = model.Config.MaxPositions.ToString(CultureInfo.InvariantCulture) });
     }
-
-    /// <summary>A tensor that an encoder's graph reads.</summary>
-    static Checkpoints.Tensor TensorOf(EncoderModel model, string name) =>
-        model.Shared.GetValueOrDefault(name) ?? model.Additional.GetValueOrDefault(name)
-        ?? TaskVector.Stack(model.TaskVectors.First(tensor => TaskVector.StackOf(tensor.Key) == name).Value);
 
     static OrtValue Value(Checkpoints.Tensor tensor) =>
         OrtValue.CreateTensorValueFromMemory(tensor.Values, [.. tensor.Shape.Select(size => (long)size)]);

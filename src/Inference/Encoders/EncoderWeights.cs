@@ -30,8 +30,21 @@ public sealed record LayerNorm(Node Scale, Node Shift, float Epsilon)
     public Node Apply(Node x) => x.LayerNormalization(Scale, Shift, Epsilon);
 }
 
-/// <summary>The projections of multi-head self-attention, all <c>[hidden, hidden]</c>.</summary>
-public sealed record AttentionWeights(ILinear Query, ILinear Key, ILinear Value, ILinear Output);
+/// <summary>Self-attention of one layer.</summary>
+public interface IAttention
+{
+    /// <summary>Its projections for some input.</summary>
+    /// <param name="hidden">Hidden states, <c>[batch*tokens, hidden]</c>.</param>
+    /// <param name="mask">1 for a token of the response, 0 for padding; <c>[batch, tokens]</c>.</param>
+    AttentionWeights For(Node hidden, Node mask);
+}
+
+/// <summary>The projections of multi-head self-attention, all <c>[hidden, hidden]</c>, the same for every response.</summary>
+public sealed record AttentionWeights(ILinear Query, ILinear Key, ILinear Value, ILinear Output) : IAttention
+{
+    /// <inheritdoc/>
+    public AttentionWeights For(Node hidden, Node mask) => this;
+}
 
 /// <summary>What an encoder layer does after attention: the part in which item models differ most, and which merging methods replace.</summary>
 public interface IMlp
@@ -51,7 +64,7 @@ public sealed record StaticMlp(ILinear Up, ILinear Down) : IMlp
 }
 
 /// <summary>One encoder layer.</summary>
-public sealed record LayerWeights(AttentionWeights Attention, LayerNorm AttentionNorm, IMlp Mlp, LayerNorm OutputNorm);
+public sealed record LayerWeights(IAttention Attention, LayerNorm AttentionNorm, IMlp Mlp, LayerNorm OutputNorm);
 
 /// <summary>The weights of a BERT encoder as nodes of a graph: inputs while it is trained, stored weights when it is served.</summary>
 /// <param name="Words">Token embedding table, <c>[vocabulary, hidden]</c>.</param>
@@ -65,9 +78,11 @@ public sealed record EncoderWeights(Node Words, Node Positions, Node TokenTypes,
     /// <param name="config">Sizes of the encoder.</param>
     /// <param name="declare">Adds the tensor of that name and shape to the graph.</param>
     /// <param name="linear">Makes more of a linear layer than the plain one, given its name without <c>.weight</c>; null for none.</param>
-    /// <param name="mlp">Makes the MLP of a layer, given its number and its plain linear layers; null for static ones.</param>
+    /// <param name="attention">Makes more of a layer's attention, given its number and its plain projections; null for none.</param>
+    /// <param name="mlp">Makes more of a layer's MLP, given its number and its plain linear layers; null for none.</param>
     public static EncoderWeights Declare(
-        BertConfig config, Func<string, Shape, Node> declare, Func<string, Linear, ILinear>? linear = null, Func<int, Linear, Linear, IMlp>? mlp = null)
+        BertConfig config, Func<string, Shape, Node> declare, Func<string, Linear, ILinear>? linear = null,
+        Func<int, AttentionWeights, IAttention>? attention = null, Func<int, StaticMlp, IMlp>? mlp = null)
     {
         if (config.Activation != "gelu")
             throw new NotSupportedException($"hidden_act is '{config.Activation}' in config.json; only 'gelu' is supported.");
@@ -76,19 +91,22 @@ public sealed record EncoderWeights(Node Words, Node Positions, Node TokenTypes,
             nodes[BertTensors.WordEmbeddings], nodes[BertTensors.PositionEmbeddings], nodes[BertTensors.TokenTypeEmbeddings],
             Norm("embeddings.LayerNorm"), [.. Enumerable.Range(0, config.Layers).Select(layer => Layer(layer, $"encoder.layer.{layer}"))]);
 
-        LayerWeights Layer(int layer, string name) => new(
-            new(Dense($"{name}.attention.self.query"), Dense($"{name}.attention.self.key"), Dense($"{name}.attention.self.value"),
-                Dense($"{name}.attention.output.dense")),
-            Norm($"{name}.attention.output.LayerNorm"),
-            Mlp(layer, $"{name}.intermediate.dense", $"{name}.output.dense"),
-            Norm($"{name}.output.LayerNorm"));
+        LayerWeights Layer(int layer, string name)
+        {
+            var projections = new AttentionWeights(
+                Dense($"{name}.attention.self.query"), Dense($"{name}.attention.self.key"), Dense($"{name}.attention.self.value"),
+                Dense($"{name}.attention.output.dense"));
+            var plain = new StaticMlp(Dense($"{name}.intermediate.dense"), Dense($"{name}.output.dense"));
+            return new(
+                attention?.Invoke(layer, projections) ?? projections, Norm($"{name}.attention.output.LayerNorm"),
+                mlp?.Invoke(layer, plain) ?? plain, Norm($"{name}.output.LayerNorm"));
+        }
 
-        IMlp Mlp(int layer, string up, string down) =>
-            mlp is null ? new StaticMlp(Dense(up), Dense(down)) : mlp(layer, Plain(up), Plain(down));
-
-        ILinear Dense(string name) => linear is null ? Plain(name) : linear(name, Plain(name));
-
-        Linear Plain(string name) => new(nodes[$"{name}.weight"], nodes[$"{name}.bias"]);
+        ILinear Dense(string name)
+        {
+            var plain = new Linear(nodes[$"{name}.weight"], nodes[$"{name}.bias"]);
+            return linear?.Invoke(name, plain) ?? plain;
+        }
 
         LayerNorm Norm(string name) => new(nodes[$"{name}.weight"], nodes[$"{name}.bias"], config.LayerNormEpsilon);
     }

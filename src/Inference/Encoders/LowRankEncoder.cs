@@ -52,13 +52,12 @@ public sealed record LowRankEncoder(
 
         if (Layout is not null)
         {
-            return new(graph, Config, EncoderWeights.Declare(Config, Declare, mlp: (layer, up, down) => layer < Layout.FirstLayer
-                ? new StaticMlp(up, down)
-                : new LowRankMlp(
-                    Layout.At(layer, Config, Experts, Declare),
-                    routing => WithExperts($"encoder.layer.{layer}.intermediate.dense", up, routing),
-                    routing => WithExperts($"encoder.layer.{layer}.output.dense", down, routing),
-                    routing)));
+            return new(graph, Config, EncoderWeights.Declare(Config, Declare, mlp: (layer, plain) => new RoutedMlp(
+                Layout.At(layer, RoutedModule.Mlp, Config, Experts, Declare),
+                weights => new StaticMlp(
+                    WithExperts($"encoder.layer.{layer}.intermediate.dense", (Linear)plain.Up, weights),
+                    WithExperts($"encoder.layer.{layer}.output.dense", (Linear)plain.Down, weights)),
+                routing)));
         }
 
         var selection = Selection(graph);
@@ -95,17 +94,5 @@ sealed record LowRankLinear(Linear Shared, Node Inner, Node Outer, Node Routing)
         var inner = x.Gemm(Inner, transposeRight: true);
         var weighted = inner.Reshape([batch, "tokens", experts, rank]) * Routing.Reshape([batch, 1, experts, 1]);
         return Shared.Apply(x) + weighted.Reshape(inner.Shape).Gemm(Outer);
-    }
-}
-
-/// <summary>An MLP with low-rank experts blended by a router.</summary>
-sealed record LowRankMlp(Router Router, Func<Node, ILinear> Up, Func<Node, ILinear> Down, ICollection<Node>? Routing) : IMlp
-{
-    /// <inheritdoc/>
-    public Node Apply(Node hidden, Node mask)
-    {
-        var routing = Router.Weights(hidden, mask);
-        Routing?.Add(routing);
-        return new StaticMlp(Up(routing), Down(routing)).Apply(hidden, mask);
     }
 }

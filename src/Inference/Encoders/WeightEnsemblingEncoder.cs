@@ -5,12 +5,12 @@ using ScoringService.Inference.Graphs;
 namespace ScoringService.Inference.Encoders;
 
 /// <summary>
-/// WEMoE's encoder (Tang et al. 2024, §3): everything but the MLPs is static; each MLP is blended anew for every response from a shared one and
-/// the experts' task vectors, θ = θ₀ + Σᵢ wᵢτᵢ, with the weights that a router gives.
+/// WEMoE's encoder (Tang et al. 2024, §3): static but for its critical modules, in the paper the MLPs. Each of those is blended anew for every response from a
+/// shared one and the experts' task vectors, θ = θ₀ + Σᵢ wᵢτᵢ, with the weights that a router gives.
 /// </summary>
 /// <param name="Config">Sizes of the encoder.</param>
-/// <param name="Shared">The static tensors, and θ₀ of the MLPs.</param>
-/// <param name="TaskVectors">For each MLP tensor of a routed layer, weights and biases, every expert's task vector.</param>
+/// <param name="Shared">The static tensors, and θ₀ of the critical modules.</param>
+/// <param name="TaskVectors">For each tensor of a critical module, weights and biases, every expert's task vector. They say which modules are critical.</param>
 /// <param name="Layout">How the routers are built.</param>
 /// <param name="Routers">Their tensors.</param>
 public sealed record WeightEnsemblingEncoder(
@@ -29,12 +29,9 @@ public sealed record WeightEnsemblingEncoder(
     /// <summary>Number of experts: one for each item.</summary>
     public int Experts => TaskVectors.Values.First().Length;
 
-    /// <summary>Names of a layer's MLP tensors.</summary>
-    public static ImmutableArray<string> MlpTensors(int layer) =>
-    [
-        $"encoder.layer.{layer}.intermediate.dense.weight", $"encoder.layer.{layer}.intermediate.dense.bias",
-        $"encoder.layer.{layer}.output.dense.weight", $"encoder.layer.{layer}.output.dense.bias",
-    ];
+    /// <summary>Names of the tensors of a module.</summary>
+    public static ImmutableArray<string> TensorsOf(int layer, RoutedModule module) =>
+        [.. LinearsOf(layer, module).SelectMany(linear => new[] { $"{linear}.weight", $"{linear}.bias" })];
 
     /// <inheritdoc/>
     public override EncoderGraph Build(Graph graph, Func<string, Shape, Node> declare) => Build(graph, declare, routing: null);
@@ -42,59 +39,79 @@ public sealed record WeightEnsemblingEncoder(
     /// <summary>Adds the encoder to a graph, and says what the routers gave.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="declare">Adds the tensor of that name and shape.</param>
-    /// <param name="routing">Receives the routing weights of each routed layer, <c>[batch, experts]</c>, once the hidden states are asked for.</param>
+    /// <param name="routing">
+    /// Receives the routing weights of each critical module, <c>[batch, experts]</c>, layer by layer, attention first, once the hidden states are asked for.
+    /// </param>
     public EncoderGraph Build(Graph graph, Func<string, Shape, Node> declare, ICollection<Node>? routing)
     {
         // A shared router is declared once.
         var declared = new Dictionary<string, Node>();
         Node Declare(string name, Shape shape) => declared.TryGetValue(name, out var node) ? node : declared[name] = declare(name, shape);
 
-        var weights = EncoderWeights.Declare(Config, Declare, mlp: (layer, up, down) => layer < Layout.FirstLayer
-            ? new StaticMlp(up, down)
-            : new WeightEnsemblingMlp(
-                Layout.At(layer, Config, Experts, Declare), Blended(layer, "intermediate", up), Blended(layer, "output", down), routing));
-        return new(graph, Config, weights);
+        return new(graph, Config, EncoderWeights.Declare(
+            Config,
+            Declare,
+            attention: (layer, plain) => IsCritical(layer, RoutedModule.Attention)
+                ? new RoutedAttention(RouterAt(layer, RoutedModule.Attention), weights => Projections(layer, plain, weights), routing)
+                : plain,
+            mlp: (layer, plain) => IsCritical(layer, RoutedModule.Mlp)
+                ? new RoutedMlp(RouterAt(layer, RoutedModule.Mlp), weights => Mlp(layer, plain, weights), routing)
+                : plain));
 
-        BlendedLinear Blended(int layer, string part, Linear shared)
+        bool IsCritical(int layer, RoutedModule module) => TaskVectors.ContainsKey(TensorsOf(layer, module)[0]);
+
+        Router RouterAt(int layer, RoutedModule module) => Layout.At(layer, module, Config, Experts, Declare);
+
+        StaticMlp Mlp(int layer, StaticMlp plain, Node weights)
         {
-            var name = $"encoder.layer.{layer}.{part}.dense";
-            return new(shared, Stack($"{name}.weight", shared.Weight), Stack($"{name}.bias", shared.Bias));
+            var names = LinearsOf(layer, RoutedModule.Mlp);
+            return new(Layer(names[0], plain.Up, weights), Layer(names[1], plain.Down, weights));
+        }
+
+        AttentionWeights Projections(int layer, AttentionWeights plain, Node weights)
+        {
+            var names = LinearsOf(layer, RoutedModule.Attention);
+            return new(
+                Layer(names[0], plain.Query, weights), Layer(names[1], plain.Key, weights), Layer(names[2], plain.Value, weights),
+                Layer(names[3], plain.Output, weights));
+        }
+
+        BlendedLinear Layer(string name, ILinear plain, Node weights)
+        {
+            var shared = (Linear)plain;
+            return new(shared, Stack($"{name}.weight", shared.Weight), Stack($"{name}.bias", shared.Bias), weights);
         }
 
         Node Stack(string tensor, Node shared) => Declare(TaskVector.StackOf(tensor), [Experts, shared.Shape.Size]);
     }
+
+    static ImmutableArray<string> LinearsOf(int layer, RoutedModule module) => module == RoutedModule.Mlp
+        ? [$"encoder.layer.{layer}.intermediate.dense", $"encoder.layer.{layer}.output.dense"]
+        :
+        [
+            $"encoder.layer.{layer}.attention.self.query", $"encoder.layer.{layer}.attention.self.key", $"encoder.layer.{layer}.attention.self.value",
+            $"encoder.layer.{layer}.attention.output.dense",
+        ];
 }
 
-/// <summary>A linear layer whose weights are blended for each response.</summary>
+/// <summary>A linear layer that is blended for each response.</summary>
 /// <param name="Shared">θ₀.</param>
 /// <param name="Weights">Task vectors of the weight, <c>[experts, out*in]</c>.</param>
 /// <param name="Biases">Task vectors of the bias, <c>[experts, out]</c>.</param>
-sealed record BlendedLinear(Linear Shared, Node Weights, Node Biases)
+/// <param name="Routing">Weights of the experts for each response, <c>[batch, experts]</c>.</param>
+sealed record BlendedLinear(Linear Shared, Node Weights, Node Biases, Node Routing) : ILinear
 {
-    /// <summary>Applies each response's own layer to its tokens.</summary>
-    /// <param name="x">One column per token, <c>[batch, in, tokens]</c>.</param>
-    /// <param name="routing">Weights of the experts, <c>[batch, experts]</c>.</param>
-    /// <returns>Shape <c>[batch, out, tokens]</c>.</returns>
-    public Node Apply(Node x, Node routing)
+    /// <inheritdoc/>
+    public Node Apply(Node x)
     {
-        var (batch, output, input) = (routing.Shape[0], Shared.Weight.Shape[0], Shared.Weight.Shape[1]);
-        return Blend(routing, Shared.Weight, Weights).Reshape([batch, output, input]).MatMul(x)
-            + Blend(routing, Shared.Bias, Biases).Reshape([batch, output, 1]);
+        var (batch, output, input) = (Routing.Shape[0], Shared.Weight.Shape[0], Shared.Weight.Shape[1]);
+        // A column per token: the small matrix is transposed, not the blended weights.
+        var columns = x.Reshape([batch, "tokens", input]).Transpose(0, 2, 1);
+        var result = Blend(Routing, Shared.Weight, Weights).Reshape([batch, output, input]).MatMul(columns)
+            + Blend(Routing, Shared.Bias, Biases).Reshape([batch, output, 1]);
+        return result.Transpose(0, 2, 1).Reshape([x.Shape[0], output]);
     }
 
     /// <summary>θ₀ + Σᵢ wᵢτᵢ of each response, <c>[batch, values]</c>; θ₀ is added within the product, which saves a pass over all weights.</summary>
     public static Node Blend(Node routing, Node shared, Node taskVectors) => routing.Gemm(taskVectors, shared.Reshape([shared.Shape.Size]));
-}
-
-/// <summary>An MLP blended for each response: the router reads what the MLP reads.</summary>
-sealed record WeightEnsemblingMlp(Router Router, BlendedLinear Up, BlendedLinear Down, ICollection<Node>? Routing) : IMlp
-{
-    /// <inheritdoc/>
-    public Node Apply(Node hidden, Node mask)
-    {
-        var routing = Router.Weights(hidden, mask);
-        Routing?.Add(routing);
-        var x = hidden.Reshape([mask.Shape[0], mask.Shape[1], hidden.Shape[1]]).Transpose(0, 2, 1);
-        return Down.Apply(Up.Apply(x, routing).Gelu(), routing).Transpose(0, 2, 1).Reshape(hidden.Shape);
-    }
 }

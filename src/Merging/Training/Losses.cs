@@ -21,6 +21,20 @@ public static class Losses
     /// <param name="targets">Probability of each label, 0 to 1.</param>
     public static Node BinaryCrossEntropy(Node logits, Node targets) => (logits.Softplus() - logits * targets).Mean(0, 1);
 
+    /// <summary>Shannon entropy of softmax(logits) for each response, in nats: −Σ p·ln(p + 1e-8) (WEMoE, eq. 8).</summary>
+    /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
+    /// <returns>Shape <c>[batch, 1]</c>.</returns>
+    public static Node Entropy(Node logits)
+    {
+        var probabilities = logits.Softmax();
+        return -(probabilities * (probabilities + 1e-8).Log()).Sum(1);
+    }
+
+    /// <summary>Sum over labels of the binary entropy of sigmoid(logits) for each response, in nats: Σ softplus(z) − z·σ(z).</summary>
+    /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
+    /// <returns>Shape <c>[batch, 1]</c>.</returns>
+    public static Node BinaryEntropy(Node logits) => (logits.Softplus() - (logits * logits.Sigmoid())).Sum(1);
+
     /// <summary>The same loss of one response, outside a graph.</summary>
     /// <param name="scoring">The item's scoring.</param>
     /// <param name="logits">One per label.</param>

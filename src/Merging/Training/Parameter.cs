@@ -7,15 +7,14 @@ namespace ScoringService.Merging.Training;
 /// <summary>A tensor in training: its values and its gradient, in buffers that the runtime reads and writes in place, step after step.</summary>
 public sealed class Parameter : IDisposable
 {
-    readonly ImmutableArray<int> shape;
-
+    
     /// <summary>Starts from a copy of a tensor.</summary>
     /// <param name="name">Name in the graph and in the model.</param>
     /// <param name="initial">Values to start from.</param>
     /// <param name="learningRate">Step size at the peak of the schedule.</param>
     public Parameter(string name, Tensor initial, float learningRate)
     {
-        (Name, shape, LearningRate) = (name, initial.Shape, learningRate);
+        (Name, Shape, LearningRate) = (name, initial.Shape, learningRate);
         Values = GC.AllocateUninitializedArray<float>(initial.Length, pinned: true);
         Gradient = GC.AllocateUninitializedArray<float>(initial.Length, pinned: true);
         initial.Values.CopyTo(Values, 0);
@@ -25,6 +24,9 @@ public sealed class Parameter : IDisposable
 
     /// <summary>Name in the graph and in the model.</summary>
     public string Name { get; }
+
+    /// <summary>Sizes of its dimensions.</summary>
+    public ImmutableArray<int> Shape { get; }
 
     /// <summary>Step size at the peak of the schedule.</summary>
     public float LearningRate { get; }
@@ -40,7 +42,7 @@ public sealed class Parameter : IDisposable
     internal OrtValue GradientOutput { get; }
 
     /// <summary>A copy of the current values.</summary>
-    public Tensor ToTensor() => new(shape, [.. Values]);
+    public Tensor ToTensor() => new(Shape, [.. Values]);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -49,5 +51,5 @@ public sealed class Parameter : IDisposable
         GradientOutput.Dispose();
     }
 
-    OrtValue Bind(float[] buffer) => OrtValue.CreateTensorValueFromMemory(buffer, [.. shape.Select(size => (long)size)]);
+    OrtValue Bind(float[] buffer) => OrtValue.CreateTensorValueFromMemory(buffer, [.. Shape.Select(size => (long)size)]);
 }
