@@ -16,6 +16,7 @@ namespace ScoringService.Merging.Methods;
 [JsonDerivedType(typeof(Dare), "dare")]
 [JsonDerivedType(typeof(DareTies), "dare-ties")]
 [JsonDerivedType(typeof(FrozenBase), "frozen-base")]
+[JsonDerivedType(typeof(RegMean), "regmean")]
 [JsonDerivedType(typeof(SimpleAverage), "simple-average")]
 [JsonDerivedType(typeof(TaskArithmetic), "task-arithmetic")]
 [JsonDerivedType(typeof(Ties), "ties")]
