@@ -22,7 +22,6 @@ public sealed class EncoderGraph
     readonly BertConfig config;
     readonly EncoderWeights weights;
     readonly Node ids;
-    readonly Node mask;
 
     /// <summary>Adds the inputs of an encoder to a graph.</summary>
     /// <param name="graph">The graph that <paramref name="weights"/> belong to.</param>
@@ -32,8 +31,11 @@ public sealed class EncoderGraph
     {
         (this.graph, this.config, this.weights) = (graph, config, weights);
         ids = graph.Input(IdsInput, ElementType.I64, ["batch", "tokens"]);
-        mask = graph.Input(MaskInput, ElementType.I64, ["batch", "tokens"]).ToFloating();
+        Mask = graph.Input(MaskInput, ElementType.I64, ["batch", "tokens"]).ToFloating();
     }
+
+    /// <summary>1 for a token of a response, 0 for padding; <c>[batch, tokens]</c>.</summary>
+    public Node Mask { get; }
 
     /// <summary>One vector per response, <c>[batch, hidden]</c>. Layers above the one asked for are not computed.</summary>
     public Node Pooled(EncoderOutput output)
@@ -52,7 +54,7 @@ public sealed class EncoderGraph
             throw new ArgumentOutOfRangeException(
                 nameof(layer), layer, $"The encoder has {config.Layers} layers: choose 0 to {config.Layers}, or −1 to −{config.Layers + 1} from the end.");
         }
-        var padding = ((mask - 1) * 1e4).Reshape(["batch", 1, 1, "tokens"]);
+        var padding = ((Mask - 1) * 1e4).Reshape(["batch", 1, 1, "tokens"]);
         var hidden = Embeddings();
         for (var i = 0; i < depth; i++)
         {
@@ -75,7 +77,7 @@ public sealed class EncoderGraph
     {
         var h = w.AttentionNorm.Apply(x + Attention(x, padding, w.Attention.For(x, mask)));
         using var scope = graph.Scope("mlp");
-        return w.OutputNorm.Apply(h + w.Mlp.Apply(h, mask));
+        return w.OutputNorm.Apply(h + w.Mlp.Apply(h, Mask));
     }
 
     Node Attention(Node x, Node padding, AttentionWeights w)
@@ -97,7 +99,7 @@ public sealed class EncoderGraph
 
     Node MeanOfTokens(Node hidden)
     {
-        var sum = mask.Reshape(["batch", 1, "tokens"]).MatMul(hidden.Reshape(["batch", "tokens", config.HiddenSize]));
-        return sum.Reshape(["batch", config.HiddenSize]) / mask.Sum(1);
+        var sum = Mask.Reshape(["batch", 1, "tokens"]).MatMul(hidden.Reshape(["batch", "tokens", config.HiddenSize]));
+        return sum.Reshape(["batch", config.HiddenSize]) / Mask.Sum(1);
     }
 }

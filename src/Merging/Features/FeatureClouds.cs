@@ -19,12 +19,8 @@ public static class FeatureClouds
     public static Tensor Of(
         ItemModel model, TokenizedItem item, FeatureRecipe recipe, RuntimeOptions runtime, int threads, CancellationToken stop)
     {
-        int[][] drawn = [.. item.Train];
-        new Random(recipe.Seed).Shuffle(drawn);
-        drawn = drawn[..Math.Min(recipe.Samples, drawn.Length)];
-
         var output = new EncoderOutput(recipe.Layer, recipe.Pooling);
         using var encoder = EncoderSession.Create(model.Config, model.Encoder, output, runtime);
-        return PooledFeatures.Of(encoder, drawn, threads, stop);
+        return PooledFeatures.Of(encoder, item.DrawTrain(recipe.Samples, recipe.Seed), threads, stop);
     }
 }

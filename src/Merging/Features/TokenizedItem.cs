@@ -21,4 +21,14 @@ public sealed record TokenizedItem(ItemData Data, int[][] Train, int[][] Validat
         int[][] Encode(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(r => tokenize(r.Text))];
         return new(data, Encode(data.Train), Encode(data.Validation), Encode(data.Test));
     }
+
+    /// <summary>Training responses drawn at random, the same for the same seed.</summary>
+    /// <param name="samples">How many; all where there are fewer.</param>
+    /// <param name="seed">Seed of the draw.</param>
+    public int[][] DrawTrain(int samples, int seed)
+    {
+        int[][] drawn = [.. Train];
+        new Random(seed).Shuffle(drawn);
+        return drawn[..Math.Min(samples, drawn.Length)];
+    }
 }

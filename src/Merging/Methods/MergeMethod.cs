@@ -18,6 +18,7 @@ namespace ScoringService.Merging.Methods;
 [JsonDerivedType(typeof(Distill), "distill")]
 [JsonDerivedType(typeof(FrozenBase), "frozen-base")]
 [JsonDerivedType(typeof(MultiTask), "multi-task")]
+[JsonDerivedType(typeof(RegMean), "regmean")]
 [JsonDerivedType(typeof(SimpleAverage), "simple-average")]
 [JsonDerivedType(typeof(TaskArithmetic), "task-arithmetic")]
 [JsonDerivedType(typeof(Ties), "ties")]

@@ -35,6 +35,7 @@ static class SharedEncoders
     {
         SharedEncoder.SimpleAverage => new SimpleAverage().MakeEncoder(group, work).Shared,
         SharedEncoder.TaskArithmetic => new TaskArithmetic { Lambda = lambda }.MakeEncoder(group, work).Shared,
+        SharedEncoder.RegMean => new RegMean().MakeEncoder(group, work).Shared,
         SharedEncoder.Distill => new Distill().MakeEncoder(group, work).Shared,
         _ => group.Base.Encoder,
     };
