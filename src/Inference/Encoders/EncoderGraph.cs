@@ -75,7 +75,7 @@ public sealed class EncoderGraph
 
     Node EncoderLayer(Node x, Node padding, LayerWeights w)
     {
-        var h = w.AttentionNorm.Apply(x + Attention(x, padding, w.Attention.For(x, mask)));
+        var h = w.AttentionNorm.Apply(x + Attention(x, padding, w.Attention.For(x, Mask)));
         using var scope = graph.Scope("mlp");
         return w.OutputNorm.Apply(h + w.Mlp.Apply(h, Mask));
     }

@@ -18,6 +18,11 @@ public abstract record EncoderModel(BertConfig Config, IReadOnlyDictionary<strin
     /// </summary>
     public virtual IReadOnlyDictionary<string, ImmutableArray<TaskVector>> TaskVectors => ImmutableDictionary<string, ImmutableArray<TaskVector>>.Empty;
 
+    /// <summary>
+    /// Responses in one pass of the runtime; a larger batch is run in several. Bounds what an encoder lays out anew for each response; no bound by default.
+    /// </summary>
+    public virtual int ResponsesPerPass => int.MaxValue;
+
     /// <summary>Numbers that are stored: of a pruned task vector those that remain.</summary>
     public long Parameters =>
         Shared.Values.Sum(tensor => (long)tensor.Length) + Additional.Values.Sum(tensor => (long)tensor.Length)

@@ -12,6 +12,7 @@ public sealed class EncoderSession : IDisposable
 {
     const string PooledOutput = "pooled";
     const string MaxTokensKey = "max_tokens";
+    const string ResponsesPerPassKey = "responses_per_pass";
 
     static readonly string[] Outputs = [PooledOutput];
     static readonly string[] PerRun = [EncoderGraph.IdsInput, EncoderGraph.MaskInput, EncoderGraph.ExpertInput];
@@ -19,6 +20,7 @@ public sealed class EncoderSession : IDisposable
     readonly OpenedSession opened;
     readonly IReadOnlyList<string> inputs;
     readonly ImmutableDictionary<string, OrtValue> weights;
+    readonly int responsesPerPass;
     readonly RunOptions run = new();
 
     EncoderSession(OpenedSession opened, ImmutableDictionary<string, OrtValue> weights)
@@ -28,6 +30,9 @@ public sealed class EncoderSession : IDisposable
         if (!session.ModelMetadata.CustomMetadataMap.TryGetValue(MaxTokensKey, out var maxTokens))
             throw new InvalidDataException($"The model is not an encoder written by {nameof(EncoderExport)}: it does not say '{MaxTokensKey}'.");
         MaxTokens = int.Parse(maxTokens, CultureInfo.InvariantCulture);
+        responsesPerPass = session.ModelMetadata.CustomMetadataMap.TryGetValue(ResponsesPerPassKey, out var perPass)
+            ? int.Parse(perPass, CultureInfo.InvariantCulture)
+            : int.MaxValue;
         HiddenSize = session.OutputMetadata[PooledOutput].Dimensions[1];
     }
 
@@ -94,12 +99,21 @@ public sealed class EncoderSession : IDisposable
     /// <param name="responses">The responses; of 1 to <see cref="MaxTokens"/> tokens each.</param>
     /// <param name="pooled">Receives <c>[responses, hidden]</c>.</param>
     /// <exception cref="ArgumentException">A response is empty or too long, or <paramref name="pooled"/> has another size.</exception>
-    public unsafe void Encode(ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
+    public void Encode(ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
     {
         if (pooled.Length != responses.Length * HiddenSize)
             throw new ArgumentException($"{responses.Length} responses need {responses.Length * HiddenSize} values, not {pooled.Length}.", nameof(pooled));
-        if (responses.IsEmpty)
-            return;
+        while (!responses.IsEmpty)
+        {
+            var count = Math.Min(responses.Length, responsesPerPass);
+            Pass(responses[..count], pooled[..(count * HiddenSize)]);
+            responses = responses[count..];
+            pooled = pooled[(count * HiddenSize)..];
+        }
+    }
+
+    unsafe void Pass(ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
+    {
         using var batch = TokenBatch.Pad(responses, MaxTokens);
         fixed (float* memory = pooled)
         {
@@ -135,7 +149,11 @@ public sealed class EncoderSession : IDisposable
         var encoder = model.Build(graph, (name, shape) => weight(graph, name, shape));
         return graph.ToModel(
             [(PooledOutput, encoder.Pooled(output))],
-            new Dictionary<string, string> { [MaxTokensKey] = model.Config.MaxPositions.ToString(CultureInfo.InvariantCulture) });
+            new Dictionary<string, string>
+            {
+                [MaxTokensKey] = model.Config.MaxPositions.ToString(CultureInfo.InvariantCulture),
+                [ResponsesPerPassKey] = model.ResponsesPerPass.ToString(CultureInfo.InvariantCulture),
+            });
     }
 
     static OrtValue Value(Checkpoints.Tensor tensor) =>

@@ -5,14 +5,15 @@ using ScoringService.Inference.Graphs;
 namespace ScoringService.Inference.Encoders;
 
 /// <summary>
-/// A shared encoder with low-rank experts on its linear layers: y = x·Wᵀ + b + Σᵢ wᵢ (x·Aᵢᵀ)·Bᵢ. The expert is the response's own item's (w is one there and
+/// A shared encoder with low-rank experts on its linear layers: y = x·Wᵀ + b + Σᵢ wᵢ ((x·Aᵢᵀ)·Bᵢ + bᵢ). The expert is the response's own item's (w is one there and
 /// zero elsewhere), or, with routers, a blend that each layer's router gives.
 /// </summary>
 /// <param name="Config">Sizes of the encoder.</param>
 /// <param name="Shared">The shared tensors.</param>
 /// <param name="Experts">Number of experts: one for each item.</param>
 /// <param name="Factors">
-/// For each linear layer with experts, <see cref="InnerOf"/> A, <c>[experts*rank, in]</c>, and <see cref="OuterOf"/> B, <c>[experts*rank, out]</c>.
+/// For each linear layer with experts, <see cref="InnerOf"/> A, <c>[experts*rank, in]</c>, <see cref="OuterOf"/> B, <c>[experts*rank, out]</c>, and
+/// <see cref="BiasOf"/> the biases, <c>[experts, out]</c>.
 /// </param>
 /// <param name="Layout">How the routers are built; null where the item selects its expert. Routers serve the MLPs' linear layers only.</param>
 /// <param name="Routers">Their tensors; empty where there are none.</param>
@@ -32,6 +33,9 @@ public sealed record LowRankEncoder(
 
     /// <summary>Name of the factor B of a linear layer.</summary>
     public static string OuterOf(string linear) => $"{linear}.experts.outer";
+
+    /// <summary>Name of the experts' biases of a linear layer.</summary>
+    public static string BiasOf(string linear) => $"{linear}.experts.bias";
 
     /// <summary>Names of all linear layers, without <c>.weight</c>: attention, then MLP, layer by layer.</summary>
     public static IEnumerable<string> Linears(BertConfig config) => BertTensors.Shapes(config)
@@ -63,10 +67,11 @@ public sealed record LowRankEncoder(
         var selection = Selection(graph);
         return new(graph, Config, EncoderWeights.Declare(Config, Declare, linear: (name, shared) => WithExperts(name, shared, selection)));
 
-        ILinear WithExperts(string name, Linear shared, Node routing) => Factors.TryGetValue(InnerOf(name), out var inner)
-            ? new LowRankLinear(
-                shared, Declare(InnerOf(name), Shape.Of(inner.Shape)), Declare(OuterOf(name), Shape.Of(Factors[OuterOf(name)].Shape)), routing)
+        ILinear WithExperts(string name, Linear shared, Node routing) => Factors.ContainsKey(InnerOf(name))
+            ? new LowRankLinear(shared, Factor(InnerOf(name)), Factor(OuterOf(name)), Factor(BiasOf(name)), routing)
             : shared;
+
+        Node Factor(string name) => Declare(name, Shape.Of(Factors[name].Shape));
     }
 
     /// <summary>One-hot rows, <c>[batch, experts]</c>, from each response's expert.</summary>
@@ -83,16 +88,18 @@ public sealed record LowRankEncoder(
 /// <param name="Shared">The layer all items share.</param>
 /// <param name="Inner">A, <c>[experts*rank, in]</c>.</param>
 /// <param name="Outer">B, <c>[experts*rank, out]</c>.</param>
+/// <param name="Biases">What experts add to the bias, <c>[experts, out]</c>.</param>
 /// <param name="Routing">Weights of the experts for each response, <c>[batch, experts]</c>.</param>
-sealed record LowRankLinear(Linear Shared, Node Inner, Node Outer, Node Routing) : ILinear
+sealed record LowRankLinear(Linear Shared, Node Inner, Node Outer, Node Biases, Node Routing) : ILinear
 {
     /// <inheritdoc/>
     public Node Apply(Node x)
     {
-        var (batch, experts) = (Routing.Shape[0], Routing.Shape[1]);
-        Dimension rank = Inner.Shape[0].Factor / experts.Factor;
+        var (batch, count, output) = (Routing.Shape[0], Routing.Shape[1], Biases.Shape[1]);
+        Dimension rank = Inner.Shape[0].Factor / count.Factor;
         var inner = x.Gemm(Inner, transposeRight: true);
-        var weighted = inner.Reshape([batch, "tokens", experts, rank]) * Routing.Reshape([batch, 1, experts, 1]);
-        return Shared.Apply(x) + weighted.Reshape(inner.Shape).Gemm(Outer);
+        var weighted = inner.Reshape([batch, "tokens", count, rank]) * Routing.Reshape([batch, 1, count, 1]);
+        var experts = weighted.Reshape(inner.Shape).Gemm(Outer).Reshape([batch, "tokens", output]) + Routing.Gemm(Biases).Reshape([batch, 1, output]);
+        return Shared.Apply(x) + experts.Reshape([x.Shape[0], output]);
     }
 }

@@ -41,7 +41,7 @@ public sealed record Awd : TaskVectorMethod
     /// <inheritdoc/>
     protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop)
     {
-        var redundant = new Disentanglement(Gram(group, stop), Alpha).Descend(Beta, Iterations);
+        var redundant = Redundant(group, stop);
         var weights = Array.ConvertAll(redundant, share => Lambda * (1 - (redundant.Length * share)));
         return (tensor, merged) =>
         {
@@ -56,6 +56,9 @@ public sealed record Awd : TaskVectorMethod
             }
         };
     }
+
+    /// <summary>The shares a of the task vectors in the redundant vector δ = Σₖ aₖτₖ.</summary>
+    internal double[] Redundant(ExpertGroup group, CancellationToken stop) => new Disentanglement(Gram(group, stop), Alpha).Descend(Beta, Iterations);
 
     /// <summary>Inner products ⟨τᵢ, τⱼ⟩ of the task vectors over all tensors: <c>[models, models]</c>.</summary>
     static Matrix Gram(ExpertGroup group, CancellationToken stop)

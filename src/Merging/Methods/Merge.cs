@@ -55,6 +55,14 @@ public static class Merge
         }
     }
 
+    /// <summary>Makes sure that the models of a group can be merged with its base.</summary>
+    /// <exception cref="MergeException">A model is missing, or differs from the base in its tensors or their shapes.</exception>
+    internal static void Check(MergeGroup group)
+    {
+        foreach (var id in group.Ids)
+            Check(ModelOf(id, group.Models), group.Base.Encoder, "the base model");
+    }
+
     static (IReadOnlyDictionary<string, Tensor> Encoder, string Name) ReferenceOf(
         StaticMethod method, IReadOnlyDictionary<string, Tensor> baseModel, ItemModel[] experts, IReadOnlyDictionary<string, ItemModel> models) =>
         (method as TaskVectorMethod)?.Reference switch

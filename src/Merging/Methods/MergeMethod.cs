@@ -12,16 +12,20 @@ namespace ScoringService.Merging.Methods;
 /// made from them. A new method is one record and one line here.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "name")]
+[JsonDerivedType(typeof(AdaMerging), "adamerging")]
 [JsonDerivedType(typeof(Awd), "awd")]
 [JsonDerivedType(typeof(Dare), "dare")]
 [JsonDerivedType(typeof(DareTies), "dare-ties")]
 [JsonDerivedType(typeof(Distill), "distill")]
+[JsonDerivedType(typeof(EfficientWeightEnsembling), "e-wemoe")]
 [JsonDerivedType(typeof(FrozenBase), "frozen-base")]
+[JsonDerivedType(typeof(LowRank), "low-rank")]
 [JsonDerivedType(typeof(MultiTask), "multi-task")]
 [JsonDerivedType(typeof(RegMean), "regmean")]
 [JsonDerivedType(typeof(SimpleAverage), "simple-average")]
 [JsonDerivedType(typeof(TaskArithmetic), "task-arithmetic")]
 [JsonDerivedType(typeof(Ties), "ties")]
+[JsonDerivedType(typeof(WeightEnsembling), "wemoe")]
 public abstract record MergeMethod
 {
     /// <summary>Whether every item needs a model of its own; otherwise labelled responses are enough.</summary>
@@ -52,4 +56,8 @@ public sealed record MergeGroup(Checkpoint Base, ImmutableArray<TokenizedItem> I
 /// <param name="Threads">Passes under way at once.</param>
 /// <param name="Progress">Told the share of the merge that is done, 0 to 1, and what is being done.</param>
 /// <param name="Stop">Gives up within a second or so.</param>
-public sealed record MergeWork(RuntimeOptions Runtime, int Threads, IProgress<StageProgress> Progress, CancellationToken Stop);
+public sealed record MergeWork(RuntimeOptions Runtime, int Threads, IProgress<StageProgress> Progress, CancellationToken Stop)
+{
+    /// <summary>Takes what a method finds out besides the encoder.</summary>
+    public MethodFindings Findings { get; } = new();
+}
