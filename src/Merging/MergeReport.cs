@@ -25,7 +25,10 @@ public sealed record MergeReport
     /// <summary>Means over all items.</summary>
     public required TotalReport All { get; init; }
 
-    /// <summary>Means over the items that share their encoder with another; null where none does. An item left alone keeps its own score and flatters the mean over all.</summary>
+    /// <summary>
+    /// Means over the items that share their encoder with another; null where none does. An item left alone keeps its own score and flatters the
+    /// mean over all.
+    /// </summary>
     public TotalReport? MergedOnly { get; init; }
 
     /// <summary>Encoders kept.</summary>
@@ -40,7 +43,9 @@ public sealed record MergeReport
     /// <summary>Encoder time per test response when scored in batches on this machine's threads, in milliseconds.</summary>
     public required double MillisecondsPerResponse { get; init; }
 
-    /// <summary>What is served against the items' own models and the frozen base, with intervals and p-values; null in reports of earlier versions.</summary>
+    /// <summary>
+    /// What is served against the items' own models and the frozen base, with intervals and p-values; null in reports of earlier versions.
+    /// </summary>
     public ComparisonReport? Comparison { get; init; }
 
     /// <summary>The methods that were tried; null where the recipe names one.</summary>
@@ -102,7 +107,9 @@ public sealed record ItemReport
     /// <summary>Whether the floor took it out of a group that it had been planned into.</summary>
     public bool Unmerged { get; init; }
 
-    /// <summary>Whether it holds the recipe's floor on validation; null where the recipe has none or there is no model of its own to compare with.</summary>
+    /// <summary>
+    /// Whether it holds the recipe's floor on validation; null where the recipe has none or there is no model of its own to compare with.
+    /// </summary>
     public bool? HoldsFloor { get; init; }
 
     /// <summary>Its own model; null where it has none.</summary>

@@ -48,8 +48,8 @@ static class ReportWarnings
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{id} has {few} validation responses; below {ItemCalibration.LeastResponses} nothing is calibrated, and what a floor or a choice reads from "
-                + $"them is chance.");
+                $"{id} has {few} validation responses; below {ItemCalibration.LeastResponses} nothing is calibrated, "
+                + $"and what a floor or a choice reads from them is chance.");
         }
     }
 }

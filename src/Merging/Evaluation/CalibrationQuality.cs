@@ -9,7 +9,8 @@ namespace ScoringService.Merging.Evaluation;
 
 /// <summary>How honest probabilities are.</summary>
 /// <param name="ExpectedError">
-/// Expected calibration error over 15 bins of equal width (Naeini et al. 2015), 0 to 1: of a multi-class item's confidence against how often the score
+/// Expected calibration error over 15 bins of equal width (Naeini et al. 2015), 0 to 1: of a multi-class item's confidence against how often the
+/// score
 /// is right, of a multi-label item's label probabilities against how often the label holds.
 /// </param>
 /// <param name="MeanLoss">Mean negative log-likelihood per response, in nats; in a multi-label item averaged over labels too.</param>

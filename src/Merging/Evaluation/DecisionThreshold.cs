@@ -24,7 +24,8 @@ public static class DecisionThreshold
     /// <param name="probabilities">The label's probability in each response.</param>
     /// <param name="holds">Whether people gave it.</param>
     /// <returns>
-    /// The threshold, and for each response a decision by a threshold that was chosen without it: what the choice is worth on responses it has not seen.
+    /// The threshold, and for each response a decision by a threshold that was chosen without it: what the choice is worth on responses it has not
+    /// seen.
     /// </returns>
     public static (float Threshold, ImmutableArray<bool> Decisions) Fit(IReadOnlyList<double> probabilities, IReadOnlyList<bool> holds)
     {

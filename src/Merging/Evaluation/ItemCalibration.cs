@@ -18,13 +18,15 @@ public sealed record ItemCalibration(Calibration Served, int ValidationResponses
     public const int LeastResponses = 20;
 
     /// <summary>
-    /// The validation responses as decided by thresholds that were chosen without them: what is judged on validation, where the thresholds served would
+    /// The validation responses as decided by thresholds that were chosen without them: what is judged on validation, where the thresholds served
+    /// would
     /// flatter themselves.
     /// </summary>
     [JsonIgnore] public ImmutableArray<ImmutableArray<bool>> ValidationDecisions { get; init; } = [];
 
     /// <summary>
-    /// Finds the temperature with the least loss (Guo et al. 2017) and, for a multi-label item, each label's threshold (see <see cref="DecisionThreshold"/>).
+    /// Finds the temperature with the least loss (Guo et al. 2017) and, for a multi-label item, each label's threshold (see <see
+    /// cref="DecisionThreshold"/>).
     /// </summary>
     /// <remarks>
     /// A target is (n + 1) / (n + 2) and not 1 (Platt 1999; in a multi-class item of K labels, (n + 1) / (n + K)): responses that happen to be all

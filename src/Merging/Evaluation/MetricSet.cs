@@ -22,7 +22,8 @@ public sealed record MetricSet
     public required double PerLabelAccuracy { get; init; }
 
     /// <summary>
-    /// Quadratic weighted kappa of the scores (Cohen 1968): 1 − Σ (tᵢ − pᵢ)² / (Σᵢⱼ (tᵢ − pⱼ)² / n). 1 is agreement, 0 what chance gives; 1 when both sides
+    /// Quadratic weighted kappa of the scores (Cohen 1968): 1 − Σ (tᵢ − pᵢ)² / (Σᵢⱼ (tᵢ − pⱼ)² / n). 1 is agreement, 0 what chance gives; 1 when
+    /// both sides
     /// are one constant score. In a multi-label item the score is the sum of the present labels' points.
     /// </summary>
     /// <remarks>With the sums over responses instead of over a confusion matrix, scores need be neither integers nor evenly spaced.</remarks>

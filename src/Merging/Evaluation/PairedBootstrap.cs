@@ -3,7 +3,8 @@ using System.Numerics.Tensors;
 namespace ScoringService.Merging.Evaluation;
 
 /// <summary>
-/// How far metrics might have come out otherwise on other responses to the same items (Efron 1979): responses are drawn again with replacement within each
+/// How far metrics might have come out otherwise on other responses to the same items (Efron 1979): responses are drawn again with replacement
+/// within each
 /// item, the same ones for every method, and metrics are averaged over items as they are for the responses at hand.
 /// </summary>
 public sealed class PairedBootstrap
@@ -23,21 +24,24 @@ public sealed class PairedBootstrap
     public static PairedBootstrap Of(IReadOnlyList<ItemPredictions> methods, int seed, int resamples = DefaultResamples)
     {
         ArgumentNullException.ThrowIfNull(methods);
+        // Responses on which people and all methods agree in the same way count alike: a draw is how many there are of each kind.
         var tallies = methods.Select(method => method.Tallies()).ToArray();
-        var responses = tallies[0].Length;
+        var width = tallies[0][0].Length;
+        var (kinds, kindOf) = Tally.Distinct(tallies[0].Select((_, response) => tallies.SelectMany(tally => tally[response]).ToArray()));
         var values = Empty(methods.Count, resamples);
         var random = new Random(seed);
-        var (drawn, row) = (new int[responses], new double[tallies[0][0].Length]);
+        var (drawn, sums) = (new double[kinds.Length], new double[methods.Count * width]);
         for (var resample = 0; resample < resamples; resample++)
         {
-            for (var i = 0; i < responses; i++)
-                drawn[i] = random.Next(responses);
-            foreach (var (method, tally) in tallies.Index())
+            Array.Clear(drawn);
+            Array.Clear(sums);
+            for (var i = 0; i < kindOf.Length; i++)
+                drawn[kindOf[random.Next(kindOf.Length)]]++;
+            foreach (var (kind, row) in kinds.Index())
+                TensorPrimitives.MultiplyAdd(row, drawn[kind], sums, sums);
+            for (var method = 0; method < methods.Count; method++)
             {
-                Array.Clear(row);
-                foreach (var response in drawn)
-                    TensorPrimitives.Add(row, tally[response], row);
-                var metrics = Tally.ToMetrics(row);
+                var metrics = Tally.ToMetrics(sums.AsSpan(method * width, width));
                 foreach (var (metric, read) in PerMetric.Readings.Index())
                     values[method][metric][resample] = read(metrics);
             }
@@ -74,7 +78,8 @@ public sealed class PairedBootstrap
         Interval.Of(sums[method][metric].Zip(sums[other][metric], (a, b) => (a - b) / items)));
 
     /// <summary>
-    /// Interval of a recovered gain, (served − frozen base) / (own − frozen base); null where own models beat the frozen base in fewer than 97.5 % of the
+    /// Interval of a recovered gain, (served − frozen base) / (own − frozen base); null where own models beat the frozen base in fewer than 97.5 %
+    /// of the
     /// resamples, because a ratio by about nothing says nothing.
     /// </summary>
     internal Interval? RecoveredGain(int served, int frozenBase, int own, int metric)

@@ -3,7 +3,8 @@ using System.Numerics.Tensors;
 namespace ScoringService.Merging.Evaluation;
 
 /// <summary>
-/// Whether two methods differ by more than chance: if they did not, each response might as well have got the other one's prediction (Noreen 1989). Predictions
+/// Whether two methods differ by more than chance: if they did not, each response might as well have got the other one's prediction (Noreen 1989).
+/// Predictions
 /// are exchanged response by response, and the difference of the metrics' means over items is compared with the one observed.
 /// </summary>
 public static class PairedPermutation
@@ -15,7 +16,8 @@ public static class PairedPermutation
     const double Rounding = 1e-12;
 
     /// <summary>
-    /// Two-sided p-values of the differences: the share of exchanges whose difference is at least as large. All exchanges are enumerated where they are no more
+    /// Two-sided p-values of the differences: the share of exchanges whose difference is at least as large. All exchanges are enumerated where they
+    /// are no more
     /// than <paramref name="permutations"/>; otherwise that many are drawn, and the observed one counts among them.
     /// </summary>
     /// <param name="items">For each item, what the two methods predict for the same responses.</param>
@@ -27,8 +29,8 @@ public static class PairedPermutation
         ArgumentNullException.ThrowIfNull(items);
         ArgumentOutOfRangeException.ThrowIfLessThan(permutations, 1);
         // Where two methods agree on everything, nothing can be exchanged and the difference stays 0.
-        Exchange[] exchanges = [.. items.Select(item => new Exchange(item.Method, item.Other)).Where(exchange => exchange.Differences.Length > 0)];
-        var differing = exchanges.Sum(exchange => exchange.Differences.Length);
+        Exchange[] exchanges = [.. items.Select(item => new Exchange(item.Method, item.Other)).Where(exchange => exchange.KindOf.Length > 0)];
+        var differing = exchanges.Sum(exchange => exchange.KindOf.Length);
         var all = differing < 31 && 1 << differing <= permutations;
         var (trials, random) = (all ? 1 << differing : permutations, new Random(seed));
 
@@ -52,13 +54,14 @@ public static class PairedPermutation
         var place = 0;
         foreach (var exchange in exchanges)
         {
+            var swapped = new double[exchange.Kinds.Length];
+            foreach (var kind in exchange.KindOf)
+                swapped[kind] += swap(place++) ? 1 : 0;
             double[] one = [.. exchange.Method], two = [.. exchange.Other];
-            foreach (var toOther in exchange.Differences)
+            foreach (var (kind, toOther) in exchange.Kinds.Index())
             {
-                if (!swap(place++))
-                    continue;
-                TensorPrimitives.Add(one, toOther, one);
-                TensorPrimitives.Subtract(two, toOther, two);
+                TensorPrimitives.MultiplyAdd(toOther, swapped[kind], one, one);
+                TensorPrimitives.MultiplyAdd(toOther, -swapped[kind], two, two);
             }
             var (method, other) = (Tally.ToMetrics(one), Tally.ToMetrics(two));
             foreach (var (metric, read) in PerMetric.Readings.Index())
@@ -67,21 +70,28 @@ public static class PairedPermutation
         return difference;
     }
 
-    /// <summary>Two methods' sums over one item's responses, and what exchanging each prediction on which they differ adds to the first.</summary>
+    /// <summary>
+    /// Two methods' sums over one item's responses, what exchanging predictions adds to the first, kind by kind, and of which kind each response is
+    /// on
+    /// which the two differ.
+    /// </summary>
     sealed class Exchange
     {
         public Exchange(ItemPredictions method, ItemPredictions other)
         {
             double[][] ofMethod = method.Tallies(), ofOther = other.Tallies();
             (Method, Other) = (Sum(ofMethod), Sum(ofOther));
-            Differences = [.. ofMethod.Zip(ofOther, (a, b) => b.Zip(a, (x, y) => x - y).ToArray()).Where(row => row.Any(value => value != 0))];
+            var differences = ofMethod.Zip(ofOther, (a, b) => b.Zip(a, (x, y) => x - y).ToArray());
+            (Kinds, KindOf) = Tally.Distinct(differences.Where(row => row.Any(value => value != 0)));
         }
 
         public double[] Method { get; }
 
         public double[] Other { get; }
 
-        public double[][] Differences { get; }
+        public double[][] Kinds { get; }
+
+        public int[] KindOf { get; }
 
         static double[] Sum(double[][] rows)
         {

@@ -8,7 +8,8 @@ namespace ScoringService.Merging.Evaluation;
 
 /// <summary>Metrics on the two splits that nothing was fitted on.</summary>
 /// <param name="Validation">
-/// Read for every choice; null for an item without validation responses. Thresholds chosen on validation are judged there on responses they were chosen without.
+/// Read for every choice; null for an item without validation responses. Thresholds chosen on validation are judged there on responses they were
+/// chosen without.
 /// </param>
 /// <param name="Test">Read once, with the temperature and the thresholds that are served; null for an item without test responses.</param>
 public sealed record SplitScores(MetricSet? Validation, MetricSet? Test)

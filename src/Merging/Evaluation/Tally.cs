@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using ScoringService.Inference.Scoring;
 
 namespace ScoringService.Merging.Evaluation;
@@ -7,7 +8,8 @@ namespace ScoringService.Merging.Evaluation;
 /// The sums over responses from which every metric follows. Responses drawn again, or exchanged between two models, are judged by adding rows up.
 /// </summary>
 /// <remarks>
-/// A row holds: 1, whether all labels are right, right cells, t, t², p, p², (t − p)² with the given score t and the predicted score p, then for each label
+/// A row holds: 1, whether all labels are right, right cells, t, t², p, p², (t − p)² with the given score t and the predicted score p, then for
+/// each label
 /// whether both sides hold, then for each label whether only one does.
 /// </remarks>
 static class Tally
@@ -72,6 +74,20 @@ static class Tally
             Smd = given == scored ? 0 : givenVariance == 0 ? null : (scored - given) / Math.Sqrt(givenVariance),
             N = (int)n,
         };
+    }
+
+    /// <summary>The rows that differ, and which of them each row is: few, whatever the number of responses, since labels are few.</summary>
+    public static (double[][] Distinct, int[] Positions) Distinct(IEnumerable<double[]> rows)
+    {
+        var (distinct, places, positions) = (new List<double[]>(), new Dictionary<string, int>(), new List<int>());
+        foreach (var row in rows)
+        {
+            var key = Convert.ToBase64String(MemoryMarshal.AsBytes<double>(row));
+            if (places.TryAdd(key, distinct.Count))
+                distinct.Add(row);
+            positions.Add(places[key]);
+        }
+        return ([.. distinct], [.. positions]);
     }
 
     /// <summary>F1 of cells: 2 TP / (2 TP + FP + FN), 0 where undefined.</summary>

@@ -15,7 +15,8 @@ public sealed record FittedItem(TokenizedItem Item, Head Head, SplitScores Score
     public Calibration Calibration => Scores.Calibration?.Served ?? Calibration.None(Item.Data.Item);
 
     /// <summary>
-    /// Fits the head, or keeps the item's own, and evaluates it. A fitted head is calibrated and judged on validation by the fit that has not seen it; what is
+    /// Fits the head, or keeps the item's own, and evaluates it. A fitted head is calibrated and judged on validation by the fit that has not seen
+    /// it; what is
     /// served, and read on test, is the same fit on training and validation responses together.
     /// </summary>
     /// <param name="pooled">The encoder's output on the item's responses.</param>

@@ -87,7 +87,8 @@ public sealed class PairedBootstrapTests
     [Fact]
     public void The_mean_over_items_is_surer_than_an_item()
     {
-        PairedBootstrap[] items = [.. Enumerable.Range(0, 16).Select(seed => PairedBootstrap.Of([Predictions.Pair(new Random(seed), 100, .3, .3).Method], seed))];
+        PairedBootstrap[] items =
+            [.. Enumerable.Range(0, 16).Select(seed => PairedBootstrap.Of([Predictions.Pair(new Random(seed), 100, .3, .3).Method], seed))];
         var widths = items.Select(item => Width(item.Of(0).Qwk)).Average();
 
         // Sixteen independent items: a quarter of the deviation.

@@ -24,7 +24,9 @@ public sealed class PairedPermutationTests
         Assert.Equal(2.0 / 32, PairedPermutation.PValues([pair], seed: 0).Accuracy, 1e-12);
     }
 
-    /// <summary>Over two items with three and two such responses of ten and twenty: means of differences, still only two exchanges as far from 0.</summary>
+    /// <summary>
+    /// Over two items with three and two such responses of ten and twenty: means of differences, still only two exchanges as far from 0.
+    /// </summary>
     [Fact]
     public void Items_are_exchanged_together()
     {
