@@ -36,7 +36,7 @@ public static class MergePublication
             Tokenizer = new(sources.MaxTokens),
             Encoders = [.. merged.Report.Groups.Select(group => new BundleEncoder(
                 group.Encoder, $"encoders/{group.Encoder}.onnx", $"encoders/{group.Encoder}.safetensors", group.ItemIds))],
-            Items = [.. items.Select(item => new BundleItem(item.Item.Data.Item, Calibration.None(item.Item.Data.Item), TrainedOn(item.Item)))],
+            Items = [.. items.Select(item => new BundleItem(item.Item.Data.Item, item.Calibration, TrainedOn(item.Item)))],
             Method = recipe.Method.GetProperty("name").GetString()!,
             Recipe = JsonSerializer.SerializeToElement(recipe, JsonSerializerOptions.Web),
             Metrics = JsonSerializer.SerializeToElement(merged.Report.All, JsonSerializerOptions.Web),

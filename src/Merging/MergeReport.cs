@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Evaluation;
+using ScoringService.Merging.Heads;
 using ScoringService.Merging.Planning;
 
 namespace ScoringService.Merging;
@@ -8,6 +10,9 @@ namespace ScoringService.Merging;
 /// <summary>What a merge did and what it cost, item by item and in total.</summary>
 public sealed record MergeReport
 {
+    /// <summary>How the encoders of a group became one; null in reports of earlier versions.</summary>
+    public MethodReport? Method { get; init; }
+
     /// <summary>Distances and similarities of the item models; null where the plan needed none.</summary>
     public AlignmentReport? Alignment { get; init; }
 
@@ -20,7 +25,10 @@ public sealed record MergeReport
     /// <summary>Means over all items.</summary>
     public required TotalReport All { get; init; }
 
-    /// <summary>Means over the items that share their encoder with another; null where none does. An item left alone keeps its own score and flatters the mean over all.</summary>
+    /// <summary>
+    /// Means over the items that share their encoder with another; null where none does. An item left alone keeps its own score and flatters the
+    /// mean over all.
+    /// </summary>
     public TotalReport? MergedOnly { get; init; }
 
     /// <summary>Encoders kept.</summary>
@@ -34,7 +42,28 @@ public sealed record MergeReport
 
     /// <summary>Encoder time per test response when scored in batches on this machine's threads, in milliseconds.</summary>
     public required double MillisecondsPerResponse { get; init; }
+
+    /// <summary>
+    /// What is served against the items' own models and the frozen base, with intervals and p-values; null in reports of earlier versions.
+    /// </summary>
+    public ComparisonReport? Comparison { get; init; }
+
+    /// <summary>The methods that were tried; null where the recipe names one.</summary>
+    public SearchReport? Search { get; init; }
+
+    /// <summary>What someone should know before the bundle is activated, in plain sentences.</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+
+    /// <summary>The same report with further warnings.</summary>
+    /// <param name="warnings">Plain sentences.</param>
+    public MergeReport Warn(params IEnumerable<string> warnings) => this with { Warnings = Warnings.AddRange(warnings) };
 }
+
+/// <summary>The method of a merge.</summary>
+/// <param name="Name">Its name in a recipe.</param>
+/// <param name="Parameters">The object that the recipe gives, name and parameters.</param>
+/// <param name="Provenance">Where the method comes from and how it was carried out, in a sentence; null where there is nothing to add.</param>
+public sealed record MethodReport(string Name, JsonElement Parameters, string? Provenance = null);
 
 /// <summary>The alignment that a plan follows from.</summary>
 /// <param name="ItemIds">The items, in the order of rows and columns.</param>
@@ -47,6 +76,9 @@ public sealed record AlignmentReport(
     ImmutableArray<ImmutableArray<double>> Similarity,
     ImmutableArray<ClusterMerge> Dendrogram)
 {
+    /// <summary>Groups that the dendrogram was cut into, before any item was taken out by the floor; null in reports of earlier versions.</summary>
+    public int? PlannedGroups { get; init; }
+
     /// <summary>Shows an alignment and its clustering.</summary>
     internal static AlignmentReport Of(AlignmentMatrix alignment, Dendrogram dendrogram) =>
         new(alignment.ItemIds, alignment.Distances, alignment.Similarity, dendrogram.Merges);
@@ -63,6 +95,9 @@ public sealed record ItemReport
     /// <summary>The item.</summary>
     public required string ItemId { get; init; }
 
+    /// <summary>Its title; may be empty.</summary>
+    public string Title { get; init; } = "";
+
     /// <summary>Name of the encoder that serves it.</summary>
     public required string Encoder { get; init; }
 
@@ -72,7 +107,9 @@ public sealed record ItemReport
     /// <summary>Whether the floor took it out of a group that it had been planned into.</summary>
     public bool Unmerged { get; init; }
 
-    /// <summary>Whether it holds the recipe's floor on validation; null where the recipe has none or there is no model of its own to compare with.</summary>
+    /// <summary>
+    /// Whether it holds the recipe's floor on validation; null where the recipe has none or there is no model of its own to compare with.
+    /// </summary>
     public bool? HoldsFloor { get; init; }
 
     /// <summary>Its own model; null where it has none.</summary>
@@ -83,6 +120,42 @@ public sealed record ItemReport
 
     /// <summary>What the bundle serves.</summary>
     public required SplitScores Served { get; init; }
+
+    /// <summary>95 % intervals of what the bundle serves on test, by bootstrap over responses; null without test responses.</summary>
+    public PerMetric<Interval>? Intervals { get; init; }
+
+    /// <summary>The share of fine-tuning's gain in QWK on test that is kept; null where fine-tuning gained nothing.</summary>
+    public double? RecoveredGain { get; init; }
+
+    /// <summary>The same in macro F1.</summary>
+    public double? RecoveredGainMacroF1 { get; init; }
+
+    /// <summary>Agreement on each label of what is served on test; empty without test responses.</summary>
+    public ImmutableArray<LabelAgreement> Labels { get; init; } = [];
+
+    /// <summary>How logits become probabilities and decisions, and how honest the probabilities are; null in reports of earlier versions.</summary>
+    public ItemCalibration? Calibration { get; init; }
+
+    /// <summary>Puts together what is known of an item.</summary>
+    /// <param name="item">The item as it is served.</param>
+    /// <param name="own">Its own model's scores; null where it has none.</param>
+    /// <param name="frozenBase">The frozen base's scores.</param>
+    /// <param name="encoder">Name of the encoder that serves it.</param>
+    /// <param name="merged">Whether it shares that encoder.</param>
+    internal static ItemReport Of(FittedItem item, SplitScores? own, SplitScores frozenBase, string encoder, bool merged) => new()
+    {
+        ItemId = item.Item.Id,
+        Title = item.Item.Data.Item.Title,
+        Encoder = encoder,
+        Merged = merged,
+        Own = own,
+        FrozenBase = frozenBase,
+        Served = item.Scores,
+        RecoveredGain = Evaluation.RecoveredGain.Of(own?.Test, frozenBase.Test, item.Scores.Test, metrics => metrics.Qwk),
+        RecoveredGainMacroF1 = Evaluation.RecoveredGain.Of(own?.Test, frozenBase.Test, item.Scores.Test, metrics => metrics.MacroF1),
+        Labels = item.Scores.TestPredictions?.ByLabel() ?? [],
+        Calibration = item.Scores.Calibration,
+    };
 }
 
 /// <summary>Means over items of the test metrics.</summary>
@@ -106,23 +179,52 @@ public sealed record TotalReport
     /// </summary>
     public double? RecoveredGain { get; init; }
 
+    /// <summary>The same in macro F1.</summary>
+    public double? RecoveredGainMacroF1 { get; init; }
+
+    /// <summary>The means weighted by each item's number of test responses; null in reports of earlier versions.</summary>
+    public WeightedTotal? Weighted { get; init; }
+
     /// <summary>Means over some items' test metrics.</summary>
     internal static TotalReport Of(ImmutableArray<ItemReport> items)
     {
-        MetricSet? Mean(Func<ItemReport, MetricSet?> of)
-        {
-            MetricSet[] metrics = [.. items.Select(of).OfType<MetricSet>()];
-            return metrics.Length == items.Length && metrics.Length > 0 ? MetricSet.Mean(metrics) : null;
-        }
-
-        var (own, frozenBase, served) = (Mean(item => item.Own?.Test), Mean(item => item.FrozenBase.Test), Mean(item => item.Served.Test));
+        var (equally, bySize) = (Means(MetricSet.Mean), Means(MetricSet.WeightedMean));
         return new()
         {
             Items = items.Length,
-            Own = own,
-            FrozenBase = frozenBase,
-            Served = served,
-            RecoveredGain = own?.Qwk > frozenBase?.Qwk ? (served?.Qwk - frozenBase?.Qwk) / (own?.Qwk - frozenBase?.Qwk) : null,
+            Own = equally.Own,
+            FrozenBase = equally.FrozenBase,
+            Served = equally.Served,
+            RecoveredGain = equally.Gain(metrics => metrics.Qwk),
+            RecoveredGainMacroF1 = equally.Gain(metrics => metrics.MacroF1),
+            Weighted = new(
+                bySize.Own, bySize.FrozenBase, bySize.Served, bySize.Gain(metrics => metrics.Qwk), bySize.Gain(metrics => metrics.MacroF1)),
         };
+
+        Compared Means(Func<IReadOnlyCollection<MetricSet>, MetricSet> mean)
+        {
+            return new(Over(item => item.Own?.Test), Over(item => item.FrozenBase.Test), Over(item => item.Served.Test));
+
+            MetricSet? Over(Func<ItemReport, MetricSet?> of)
+            {
+                MetricSet[] metrics = [.. items.Select(of).OfType<MetricSet>()];
+                return metrics.Length == items.Length && metrics.Length > 0 ? mean(metrics) : null;
+            }
+        }
+    }
+
+    /// <summary>The same metrics by the three ways to serve.</summary>
+    readonly record struct Compared(MetricSet? Own, MetricSet? FrozenBase, MetricSet? Served)
+    {
+        public double? Gain(Func<MetricSet, double> metric) => Evaluation.RecoveredGain.Of(Own, FrozenBase, Served, metric);
     }
 }
+
+/// <summary>Means over items weighted by test responses, as GW-SMM reports them.</summary>
+/// <param name="Own">Their own models; null where one of them has none.</param>
+/// <param name="FrozenBase">The frozen base with fitted heads.</param>
+/// <param name="Served">What the bundle serves.</param>
+/// <param name="RecoveredGain">Recovered gain of the weighted means in QWK; null where fine-tuning gained nothing.</param>
+/// <param name="RecoveredGainMacroF1">The same in macro F1.</param>
+public sealed record WeightedTotal(
+    MetricSet? Own, MetricSet? FrozenBase, MetricSet? Served, double? RecoveredGain, double? RecoveredGainMacroF1);

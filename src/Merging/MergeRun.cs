@@ -55,6 +55,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
     {
         var stages = new StageTracker(progress, (AlignmentStage, 0.3), (MergingStage, 0.7));
         var (plan, alignmentReport) = Plan(recipe.Grouping, alignment, stages, stop);
+        alignmentReport = alignmentReport is null ? null : alignmentReport with { PlannedGroups = plan.Groups.Length };
 
         var groups = new Dictionary<string, MergedGroup>();
         ImmutableHashSet<string> unmerged = [];
@@ -136,17 +137,15 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
             from merged in groups.Select((entry, index) => (entry.Items, Encoder: MergedItems.EncoderName(index)))
             from item in merged.Items
             orderby itemIds.IndexOf(item.Item.Id)
-            select new ItemReport
+            let id = item.Item.Id
+            select ItemReport.Of(
+                item, references.Own.GetValueOrDefault(id), references.FrozenBase[id].Scores, merged.Encoder, merged.Items.Length > 1) with
             {
-                ItemId = item.Item.Id,
-                Encoder = merged.Encoder,
-                Merged = merged.Items.Length > 1,
-                Unmerged = unmerged.Contains(item.Item.Id),
+                Unmerged = unmerged.Contains(id),
                 HoldsFloor = HoldsFloor(item, recipe.Floor),
-                Own = references.Own.GetValueOrDefault(item.Item.Id),
-                FrozenBase = references.FrozenBase[item.Item.Id].Scores,
-                Served = item.Scores,
             }).ToImmutableArray();
+
+        (items, var comparison) = Comparison.Of(items, seed: 0);
 
         static long ParametersOf(MergedGroup group) =>
             group.Encoder.Parameters + group.Items.Sum(item => (long)item.Head.Weight.Length + item.Head.Bias.Length);
@@ -154,6 +153,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
         var (encoderTime, responses) = (groups.Sum(group => group.EncoderTime.TotalMilliseconds), groups.Sum(group => group.Responses));
         return new()
         {
+            Method = new(recipe.Method.GetProperty("name").GetString()!, recipe.Method),
             Alignment = alignment,
             Groups = [.. groups.Select((group, index) =>
                 new GroupReport(MergedItems.EncoderName(index), [.. group.Items.Select(item => item.Item.Id)]))],
@@ -163,6 +163,8 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
             Encoders = groups.Length,
             Parameters = groups.Sum(ParametersOf),
             MillisecondsPerResponse = responses == 0 ? references.MillisecondsPerResponse : encoderTime / responses,
+            Comparison = comparison,
+            Warnings = ReportWarnings.Of(items, recipe.Floor),
         };
     }
 }

@@ -105,6 +105,64 @@ public sealed class MergeRunTests
     }
 
     [Fact]
+    public void What_is_the_same_as_its_own_models_differs_from_them_by_nothing()
+    {
+        var comparison = Run(new() { Strategy = GroupingStrategy.None }).Report.Comparison!;
+
+        Assert.Equal(new(0, 0, 0, 1), comparison.All!.VersusOwn!.Qwk);
+        Assert.Null(comparison.MergedOnly);
+        // A share of fine-tuning's gain is told exactly where that gain is clear.
+        Assert.Equal(comparison.All.VersusFrozenBase.Qwk.Low > 0 ? new Interval(1, 1) : null, comparison.All.RecoveredGain);
+    }
+
+    [Fact]
+    public void The_report_compares_what_is_served_with_what_it_replaces()
+    {
+        var report = Run(new() { Strategy = GroupingStrategy.One }, retune: false).Report;
+
+        var (all, difference) = (report.All, report.Comparison!.All!.VersusOwn!.Qwk);
+        Assert.Equal(all.Served!.Qwk - all.Own!.Qwk, difference.Value, 1e-12);
+        Assert.InRange(difference.Value, difference.Low, difference.High);
+        Assert.Equal(report.Comparison.All, report.Comparison.MergedOnly);
+        Assert.Equal(all.Served.Qwk, all.Weighted!.Served!.Qwk, 1e-12);
+        Assert.All(report.Items, item =>
+        {
+            Assert.InRange(item.Served.Test!.Qwk, item.Intervals!.Qwk.Low, item.Intervals.Qwk.High);
+            Assert.Equal(["0", "1"], item.Labels.Select(label => label.Label));
+            Assert.NotNull(item.Calibration!.After);
+        });
+        Assert.Equal("simple-average", report.Method!.Name);
+    }
+
+    [Fact]
+    public void A_breach_that_is_kept_is_warned_of()
+    {
+        var floor = new FloorRecipe { Metric = FloorMetric.Accuracy, MaxDrop = 0, OnBreach = FloorBreach.Keep };
+        var report = Run(new() { Strategy = GroupingStrategy.One }, floor: floor, retune: false).Report;
+
+        Assert.All(report.Items.Where(item => item.HoldsFloor == false), item =>
+            Assert.Contains(report.Warnings, warning => warning.StartsWith($"{item.ItemId} breaches the floor", StringComparison.Ordinal)));
+        Assert.Equal([.. report.Warnings, "One more."], report.Warn("One more.").Warnings.AsEnumerable());
+    }
+
+    [Fact]
+    public void A_report_reads_back_as_it_was_written()
+    {
+        var report = Run(new() { Groups = JsonSerializer.SerializeToElement(2), Features = new() { Samples = 24, Layer = -2 } }).Report;
+        var options = new JsonSerializerOptions(JsonSerializerDefaults.Web)
+        {
+            UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow,
+            RespectNullableAnnotations = true,
+            RespectRequiredConstructorParameters = true,
+        };
+        var json = JsonSerializer.Serialize(report, options);
+
+        Assert.Equal(json, JsonSerializer.Serialize(JsonSerializer.Deserialize<MergeReport>(json, options), options));
+        Assert.Equal(2, report.Alignment!.PlannedGroups);
+        Assert.DoesNotContain("redictions", json, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_is_published_opens_and_holds_the_merged_weights()
     {
         var root = Directory.CreateTempSubdirectory("bundles").FullName;
@@ -117,6 +175,9 @@ public sealed class MergeRunTests
 
             var bundle = Bundle.Open(Path.Combine(root, id));
             Assert.Equal(Ids, bundle.Items.Keys.Order());
+            Assert.All(merged.Groups[0].Items, item =>
+                Assert.Equal(item.Calibration.Temperature, bundle.Items[item.Item.Id].Calibration.Temperature));
+            Assert.All(bundle.Items.Values, item => Assert.NotEqual(1, item.Calibration.Temperature));
             using var served = EncoderSession.Load(bundle.GraphPath(bundle.Manifest.Encoders[0]), Runtime);
             using var made = EncoderSession.Create(merged.Groups[0].Encoder, new EncoderOutput(), Runtime);
             var expected = PooledFeatures.Of(made, Sources.Items[0].Test, 1, default).Values;

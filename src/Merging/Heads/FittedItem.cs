@@ -1,3 +1,4 @@
+using ScoringService.Inference.Bundles;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
@@ -10,9 +11,13 @@ namespace ScoringService.Merging.Heads;
 /// <param name="Scores">What the two reach together.</param>
 public sealed record FittedItem(TokenizedItem Item, Head Head, SplitScores Scores)
 {
+    /// <summary>What the bundle makes of the head's logits.</summary>
+    public Calibration Calibration => Scores.Calibration?.Served ?? Calibration.None(Item.Data.Item);
+
     /// <summary>
-    /// Fits the head, or keeps the item's own, and evaluates it. A fitted head is judged on validation by the fit that has not seen it; what is served, and read
-    /// on test, is the same fit on training and validation responses together.
+    /// Fits the head, or keeps the item's own, and evaluates it. A fitted head is calibrated and judged on validation by the fit that has not seen
+    /// it; what is
+    /// served, and read on test, is the same fit on training and validation responses together.
     /// </summary>
     /// <param name="pooled">The encoder's output on the item's responses.</param>
     /// <param name="own">The head the item was trained with; null where it has no model.</param>
@@ -25,11 +30,10 @@ public sealed record FittedItem(TokenizedItem Item, Head Head, SplitScores Score
         var chosen = own is null ? HeadFitter.Fit(data.Item, train, stop)
             : retune ? HeadFitter.Refit(data.Item, train, validation, own, stop)
             : new(own, Regularization: null);
-        var judged = SplitScores.Of(pooled, chosen.Head);
-        if (chosen.Regularization is not { } regularization || validation.Responses.IsEmpty)
-            return new(pooled.Item, chosen.Head, judged);
-
-        var served = HeadFitter.FitWith(data.Item, train.And(validation), regularization, stop);
-        return new(pooled.Item, served, judged with { Test = SplitScores.Of(pooled, served).Test });
+        // Without validation responses, or with the head kept, what was judged is what is served.
+        var served = chosen.Regularization is { } regularization && !validation.Responses.IsEmpty
+            ? HeadFitter.FitWith(data.Item, train.And(validation), regularization, stop)
+            : chosen.Head;
+        return new(pooled.Item, served, SplitScores.Of(pooled, chosen.Head, served));
     }
 }

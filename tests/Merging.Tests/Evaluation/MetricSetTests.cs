@@ -70,8 +70,8 @@ public sealed class MetricSetTests
         for (var seed = 0; seed < 50; seed++)
         {
             var random = new Random(seed);
-            double[] truth = [.. Enumerable.Range(0, random.Next(10, 60)).Select(_ => random.Next(4))];
-            double[] predicted = [.. truth.Select(_ => random.Next(4))];
+            int[] truth = [.. Enumerable.Range(0, random.Next(10, 60)).Select(_ => random.Next(4))];
+            int[] predicted = [.. truth.Select(_ => random.Next(4))];
             double observed = 0, chance = 0;
             for (var i = 0; i < 4; i++)
             {
@@ -82,7 +82,9 @@ public sealed class MetricSetTests
                     chance += weight * truth.Count(t => t == i) * predicted.Count(p => p == j) / truth.Length;
                 }
             }
-            Assert.True(Math.Abs(Metrics.QuadraticWeightedKappa(truth, predicted) - (1 - (observed / chance))) < 1e-12, $"seed {seed}");
+            var item = Scale with { Labels = ["0", "1", "2", "3"], Points = [0, 1, 2, 3] };
+            var kappa = MetricSet.Of(item, Predictions.Classes(4, truth), Predictions.Classes(4, predicted)).Qwk;
+            Assert.True(Math.Abs(kappa - (1 - (observed / chance))) < 1e-12, $"seed {seed}: {kappa}");
         }
     }
 
@@ -95,6 +97,43 @@ public sealed class MetricSetTests
         var mean = MetricSet.Mean([right, wrong]);
 
         Assert.Equal((.5, .5, 0.0, 4), (mean.Accuracy, mean.Qwk, mean.Smd, mean.N));
+    }
+
+    [Fact]
+    public void The_weighted_mean_weighs_items_by_their_responses()
+    {
+        var right = MetricSet.Of(Scale, Classes(0, 1, 2), Classes(0, 1, 2));
+        var wrong = MetricSet.Of(Scale, Classes(1), Classes(2));
+
+        var mean = MetricSet.WeightedMean([right, wrong]);
+
+        // Three responses at 1 and one at 0. The wrong item's SMD is undefined, the right one's is 0.
+        Assert.Equal((.75, .75, 0.0, 4), (mean.Accuracy, mean.Qwk, mean.Smd, mean.N));
+    }
+
+    [Fact]
+    public void Scores_off_zero_and_between_integers_lose_nothing_to_rounding()
+    {
+        var item = Scale with { Points = [1000.1, 1000.2, 1000.3] };
+        var constant = MetricSet.Of(item, Classes(1, 1, 1), Classes(1, 1, 1));
+        var shifted = MetricSet.Of(Scale, Classes(0, 1, 2, 2), Classes(0, 1, 1, 2));
+
+        Assert.Equal((1.0, 0.0), (constant.Qwk, constant.Smd));
+        Assert.Equal(shifted.Qwk, MetricSet.Of(item, Classes(0, 1, 2, 2), Classes(0, 1, 1, 2)).Qwk, 1e-6);
+    }
+
+    /// <summary>By hand, the worked rubric: label a is right throughout; b is missed once in two; c is missed in its one response.</summary>
+    [Fact]
+    public void Each_label_has_the_numbers_worked_by_hand()
+    {
+        var labels = new ItemPredictions(
+            Rubric,
+            [[true, false, true], [false, true, false], [true, true, false], [false, false, false]],
+            [[true, false, false], [false, true, false], [true, false, false], [false, false, false]]).ByLabel();
+
+        Assert.Equal(
+            [new LabelAgreement("a", 2, 2, 1, 1), new LabelAgreement("b", 2, 1, 2.0 / 3, .75), new LabelAgreement("c", 1, 0, 0, .75)],
+            labels.AsEnumerable());
     }
 
     [Fact]
@@ -113,6 +152,5 @@ public sealed class MetricSetTests
         Assert.Throws<ArgumentException>(() => MetricSet.Of(Scale, [], []));
     }
 
-    static ImmutableArray<bool>[] Classes(params int[] classes) =>
-        [.. classes.Select(right => Enumerable.Range(0, 3).Select(label => label == right).ToImmutableArray())];
+    static ImmutableArray<ImmutableArray<bool>> Classes(params int[] classes) => Predictions.Classes(3, classes);
 }
