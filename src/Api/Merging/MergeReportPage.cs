@@ -36,12 +36,19 @@ static class MergeReportPage
         Table(page, "Means: QWK on test responses", ["Over", "Items", "Own models", "Frozen base", "Served", "Recovered gain"], Totals(report));
         if (report.Alignment is { } alignment)
         {
-            Table(page, "Gromov-Wasserstein distances", ["", .. alignment.ItemIds],
-                alignment.ItemIds.Select((id, row) => alignment.Distances[row].Select(distance => Number(distance)).Prepend(id).ToArray()));
+            if (alignment.Distances is { } distances)
+                Matrix("Gromov-Wasserstein distances", (i, j) => distances[i][j]);
+            if (alignment.Deviations is { } deviations)
+                Matrix("Standard deviations of the distances over draws of responses", (i, j) => deviations[i][j]);
+            if (alignment.Distances is null && alignment.Similarity is { } similarity)
+                Matrix("Similarities", (i, j) => similarity[i][j]);
             Table(page, "Dendrogram", ["Step", "Left", "Right", "Distance", "Items"], alignment.Dendrogram.Select((merge, step) => new[]
             {
                 Cluster(alignment.ItemIds.Length + step), Cluster(merge.Left), Cluster(merge.Right), Number(merge.Height), Count(merge.Size),
             }));
+
+            void Matrix(string caption, Func<int, int, double?> value) => Table(page, caption, ["", .. alignment.ItemIds],
+                alignment.ItemIds.Select((id, i) => alignment.ItemIds.Select((_, j) => Number(value(i, j))).Prepend(id).ToArray()));
 
             string Cluster(int node) => node < alignment.ItemIds.Length ? alignment.ItemIds[node] : $"#{node - alignment.ItemIds.Length + 1}";
         }
