@@ -20,6 +20,10 @@ sealed class ChatCompletions : IDisposable
     const int AttemptsBeforeBreak = 5;
 
     static readonly TimeSpan BreakSampling = TimeSpan.FromMinutes(15);
+
+    // No total time limit is longer; and no timer can be set for the years that a Retry-After may ask for.
+    static readonly TimeSpan LongestPause = TimeSpan.FromDays(1);
+
     static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(10);
 
     readonly LanguageModelOptions options;
@@ -163,10 +167,14 @@ sealed class ChatCompletions : IDisposable
             .Build();
     }
 
-    TimeSpan? RetryAfter(HttpResponseMessage? response) => response?.Headers.RetryAfter switch
+    TimeSpan? RetryAfter(HttpResponseMessage? response)
     {
-        { Delta: { } delta } => delta,
-        { Date: { } date } when date > time.GetUtcNow() => date - time.GetUtcNow(),
-        _ => null,
-    };
+        var asked = response?.Headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } when date > time.GetUtcNow() => date - time.GetUtcNow(),
+            _ => (TimeSpan?)null,
+        };
+        return asked > LongestPause ? LongestPause : asked;
+    }
 }

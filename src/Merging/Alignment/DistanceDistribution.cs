@@ -10,7 +10,7 @@ sealed class DistanceDistribution(DistanceMatrix distances)
     readonly int size = distances.Size;
     readonly double[] sorted = distances.Sorted();
 
-    /// <summary>A number that no Gromov-Wasserstein distance of the two clouds is below (the second lower bound of Mémoli 2011, §6).</summary>
+    /// <summary>A number that no Gromov-Wasserstein distance of the two clouds is below (the second lower bound, SLB, of Mémoli 2011).</summary>
     /// <remarks>
     /// For any coupling G of the points, G ⊗ G couples the pairs of points: it gives each pair (i,k) of the first cloud its 1/n² and each pair (j,l)
     /// of the second its 1/m². The objective Σ (C₁[i,k] − C₂[j,l])² G[i,j] G[k,l] is therefore the squared cost of one transport between the two
