@@ -7,6 +7,7 @@ using ScoringService.Api.Http;
 using ScoringService.Api.Idempotency;
 using ScoringService.Api.Items;
 using ScoringService.Api.Jobs;
+using ScoringService.Api.LanguageModels;
 using ScoringService.Api.Merging;
 using ScoringService.Api.OpenApi;
 using ScoringService.Api.Problems;
@@ -37,6 +38,7 @@ sealed partial class Program
         builder.Services.AddItems();
         builder.Services.AddJobs();
         builder.Services.AddTraining();
+        builder.Services.AddLanguageModel();
         builder.Services.AddMerging();
         builder.Services.AddBundles();
         builder.Services.AddScoring();

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Heads;
 using ScoringService.Merging.Planning;
@@ -13,8 +12,11 @@ public sealed record MergeReport
     /// <summary>How the encoders of a group became one; null in reports of earlier versions.</summary>
     public MethodReport? Method { get; init; }
 
-    /// <summary>Distances and similarities of the item models; null where the plan needed none.</summary>
+    /// <summary>Similarities of the items and what they follow from; null where the plan needed none.</summary>
     public AlignmentReport? Alignment { get; init; }
+
+    /// <summary>Where the similarities came from outside the recipe and the models; null where they did not.</summary>
+    public GroupingProvenance? Provenance { get; init; }
 
     /// <summary>The groups, each with the encoder it shares.</summary>
     public required ImmutableArray<GroupReport> Groups { get; init; }
@@ -65,23 +67,34 @@ public sealed record MergeReport
 /// <param name="Provenance">Where the method comes from and how it was carried out, in a sentence; null where there is nothing to add.</param>
 public sealed record MethodReport(string Name, JsonElement Parameters, string? Provenance = null);
 
-/// <summary>The alignment that a plan follows from.</summary>
-/// <param name="ItemIds">The items, in the order of rows and columns.</param>
-/// <param name="Distances">Gromov-Wasserstein distances <c>[items, items]</c>.</param>
-/// <param name="Similarity">The same, min-max scaled to 0 (farthest pair) .. 1 (identical).</param>
-/// <param name="Dendrogram">The order in which the items join.</param>
-public sealed record AlignmentReport(
-    ImmutableArray<string> ItemIds,
-    ImmutableArray<ImmutableArray<double>> Distances,
-    ImmutableArray<ImmutableArray<double>> Similarity,
-    ImmutableArray<ClusterMerge> Dendrogram)
+/// <summary>What a plan follows from: similarities, and the distances behind them.</summary>
+public sealed record AlignmentReport
 {
+    /// <summary>The items, in the order of rows and columns.</summary>
+    public required ImmutableArray<string> ItemIds { get; init; }
+
+    /// <summary>
+    /// Gromov-Wasserstein distances <c>[items, items]</c>, null for a pair that was not compared because the plan does not depend on it; null as a
+    /// whole where similarities were given.
+    /// </summary>
+    public ImmutableArray<ImmutableArray<double?>>? Distances { get; init; }
+
+    /// <summary>Standard deviations of the distances over several draws of responses <c>[items, items]</c>; null for one draw.</summary>
+    public ImmutableArray<ImmutableArray<double?>>? Deviations { get; init; }
+
+    /// <summary>Pairs compared, out of items · (items − 1) / 2; null where similarities were given.</summary>
+    public int? PairsCompared { get; init; }
+
+    /// <summary>
+    /// Similarities as given, or distances min-max scaled to 0 (farthest pair) .. 1 (identical); null where not every pair was compared.
+    /// </summary>
+    public ImmutableArray<ImmutableArray<double>>? Similarity { get; init; }
+
+    /// <summary>The order in which the items join; where not every pair was compared, up to the plan.</summary>
+    public required ImmutableArray<ClusterMerge> Dendrogram { get; init; }
+
     /// <summary>Groups that the dendrogram was cut into, before any item was taken out by the floor; null in reports of earlier versions.</summary>
     public int? PlannedGroups { get; init; }
-
-    /// <summary>Shows an alignment and its clustering.</summary>
-    internal static AlignmentReport Of(AlignmentMatrix alignment, Dendrogram dendrogram) =>
-        new(alignment.ItemIds, alignment.Distances, alignment.Similarity, dendrogram.Merges);
 }
 
 /// <summary>A group of the plan.</summary>

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Evaluation;
@@ -20,9 +19,14 @@ namespace ScoringService.Merging;
 /// <param name="references">What the items' own models and the frozen base reach on the same responses.</param>
 /// <param name="runtime">How encoders run; one thread each, since several passes are under way at once.</param>
 /// <param name="threads">Forward passes, comparisons or head fits under way at once.</param>
-public sealed class MergeRun(MergeSources sources, ReferenceScores references, RuntimeOptions runtime, int threads)
+/// <param name="rater">Rates items for the strategy <c>language-model</c>; null where there is no language model.</param>
+public sealed class MergeRun(
+    MergeSources sources, ReferenceScores references, RuntimeOptions runtime, int threads, SimilarityRater? rater = null)
 {
     const string AlignmentStage = "alignment", MergingStage = "merging";
+
+    // Share of an alignment's time that goes into features; the rest goes into comparisons.
+    const double FeatureShare = 0.7;
 
     readonly ImmutableArray<string> itemIds = [.. sources.Items.Select(item => item.Id)];
 
@@ -30,16 +34,8 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
     /// <param name="recipe">Which features.</param>
     /// <param name="progress">Told the share that is done, 0 to 1.</param>
     /// <param name="stop">Stops between batches and between comparisons.</param>
-    public AlignmentMatrix Align(FeatureRecipe recipe, IProgress<double> progress, CancellationToken stop)
-    {
-        var clouds = new List<KeyValuePair<string, Tensor>>();
-        foreach (var item in sources.Items)
-        {
-            clouds.Add(new(item.Id, FeatureClouds.Of(sources.Models[item.Id], item, recipe, runtime, threads, stop)));
-            progress.Report(0.7 * clouds.Count / sources.Items.Length);
-        }
-        return AlignmentMatrix.Of(clouds, threads, new InlineProgress<double>(done => progress.Report(0.7 + (0.3 * done))), stop);
-    }
+    public AlignmentMatrix Align(FeatureRecipe recipe, IProgress<double> progress, CancellationToken stop) =>
+        AlignmentMatrix.Of(Compare(recipe, progress, stop), threads, Comparing(progress), stop);
 
     /// <summary>Runs all stages.</summary>
     /// <param name="recipe">What to do; validated.</param>
@@ -54,8 +50,8 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
         MergeRecipe recipe, MergeMethod method, AlignmentMatrix? alignment, IProgress<StageProgress> progress, CancellationToken stop)
     {
         var stages = new StageTracker(progress, (AlignmentStage, 0.3), (MergingStage, 0.7));
-        var (plan, alignmentReport) = Plan(recipe.Grouping, alignment, stages, stop);
-        alignmentReport = alignmentReport is null ? null : alignmentReport with { PlannedGroups = plan.Groups.Length };
+        var planned = Plan(recipe.Grouping, alignment, stages, stop);
+        var plan = planned.Plan;
 
         var groups = new Dictionary<string, MergedGroup>();
         ImmutableHashSet<string> unmerged = [];
@@ -77,7 +73,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
             var merged = plan.Groups.Select(group => groups[string.Join('\n', group)]).ToImmutableArray();
             var breaches = merged.SelectMany(group => Breaches(group, recipe.Floor)).ToImmutableArray();
             if (breaches.IsEmpty || recipe.Floor.OnBreach == FloorBreach.Keep)
-                return new(merged, Report(recipe, merged, unmerged, alignmentReport));
+                return new(merged, Report(recipe, merged, unmerged, planned));
             if (recipe.Floor.OnBreach == FloorBreach.Fail)
                 throw FloorException.Of(breaches, recipe.Floor);
 
@@ -88,17 +84,43 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
         }
     }
 
-    (MergePlan Plan, AlignmentReport? Report) Plan(GroupingRecipe grouping, AlignmentMatrix? alignment, StageTracker stages, CancellationToken stop)
+    PlannedGroups Plan(GroupingRecipe grouping, AlignmentMatrix? alignment, StageTracker stages, CancellationToken stop)
     {
-        if (!Grouping.NeedsAlignment(grouping))
-            return (Grouping.Plan(grouping, itemIds, null), null);
-        alignment ??= Align(
-            grouping.Features,
-            new InlineProgress<double>(done => stages.Report(AlignmentStage, done, $"Gromov-Wasserstein distances of {itemIds.Length} item models")),
-            stop);
-        var dendrogram = AverageLinkage.Cluster(alignment, grouping.MaxGroupSize);
-        return (Grouping.Plan(grouping, itemIds, dendrogram), AlignmentReport.Of(alignment, dendrogram));
+        var aligning = new InlineProgress<double>(done =>
+            stages.Report(AlignmentStage, done, $"Gromov-Wasserstein distances of {itemIds.Length} item models"));
+        switch (grouping.Strategy)
+        {
+            case GroupingStrategy.GromovWasserstein when grouping.Prune && alignment is null:
+                return PlannedGroups.Pruned(grouping, Compare(grouping.Features, aligning, stop), threads, Comparing(aligning), stop);
+            case GroupingStrategy.GromovWasserstein:
+                return PlannedGroups.Of(grouping, alignment ?? Align(grouping.Features, aligning, stop));
+            case GroupingStrategy.Expert:
+                return PlannedGroups.Of(grouping, itemIds, grouping.Similarity
+                    ?? throw new MergePlanException("The strategy 'expert' needs grouping.similarity."));
+            case GroupingStrategy.LanguageModel when rater is null:
+                throw new MergePlanException("The strategy 'language-model' needs a language model.");
+            case GroupingStrategy.LanguageModel:
+                stages.Report(AlignmentStage, 0, $"a language model rates the similarity of {itemIds.Length} items");
+                var rated = rater.Rate([.. sources.Items.Select(item => item.Data.Item)], stop).GetAwaiter().GetResult();
+                return PlannedGroups.Of(grouping, itemIds, rated.Similarity, rated.Provenance);
+            default:
+                return PlannedGroups.Of(grouping, itemIds);
+        }
     }
+
+    CloudComparison Compare(FeatureRecipe recipe, IProgress<double> progress, CancellationToken stop)
+    {
+        var clouds = new List<ItemCloud>();
+        foreach (var item in sources.Items)
+        {
+            clouds.Add(FeatureClouds.Of(sources.Models[item.Id], item, recipe, runtime, threads, stop));
+            progress.Report(FeatureShare * clouds.Count / sources.Items.Length);
+        }
+        return CloudComparison.Of(clouds, threads, recipe.Restarts, recipe.Seed, recipe.Output, stop);
+    }
+
+    static InlineProgress<double> Comparing(IProgress<double> progress) =>
+        new(done => progress.Report(FeatureShare + ((1 - FeatureShare) * done)));
 
     MergedGroup MergeGroup(MergeMethod method, HeadRecipe heads, ImmutableArray<string> group, MergeWork work)
     {
@@ -131,7 +153,7 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
             ? floor.Value(own) - floor.Value(served) <= maxDrop
             : null;
 
-    MergeReport Report(MergeRecipe recipe, ImmutableArray<MergedGroup> groups, ImmutableHashSet<string> unmerged, AlignmentReport? alignment)
+    MergeReport Report(MergeRecipe recipe, ImmutableArray<MergedGroup> groups, ImmutableHashSet<string> unmerged, PlannedGroups planned)
     {
         var items = (
             from merged in groups.Select((entry, index) => (entry.Items, Encoder: MergedItems.EncoderName(index)))
@@ -154,7 +176,8 @@ public sealed class MergeRun(MergeSources sources, ReferenceScores references, R
         return new()
         {
             Method = new(recipe.Method.GetProperty("name").GetString()!, recipe.Method),
-            Alignment = alignment,
+            Alignment = planned.Alignment is { } alignment ? alignment with { PlannedGroups = planned.Plan.Groups.Length } : null,
+            Provenance = planned.Provenance,
             Groups = [.. groups.Select((group, index) =>
                 new GroupReport(MergedItems.EncoderName(index), [.. group.Items.Select(item => item.Item.Id)]))],
             Items = items,

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
 using System.Text;
 using System.Text.Json;
 
@@ -39,6 +40,28 @@ static class Http
         if (idempotencyKey is not null)
             request.Headers.Add("Idempotency-Key", idempotencyKey);
         return client.SendAsync(request);
+    }
+
+    /// <summary>Starts a job and follows its events to the end.</summary>
+    public static async Task<JsonElement> RunJob(this HttpClient client, string path, object recipe)
+    {
+        using var accepted = await client.PostJson(path, recipe);
+        Assert.True(accepted.StatusCode == HttpStatusCode.Accepted, await accepted.Content.ReadAsStringAsync());
+        using var stream = await client.GetStreamAsync($"{accepted.Headers.Location}/events");
+        JsonElement job = default;
+        await foreach (var item in SseParser.Create(stream).EnumerateAsync())
+            job = JsonElement.Parse(item.Data);
+        Assert.True(job.String("state") == "succeeded", job.GetRawText());
+        return job;
+    }
+
+    /// <summary>Gets an answer as a web page.</summary>
+    public static async Task<string> Page(this HttpClient client, string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Accept", "text/html" } } };
+        using var page = await client.SendAsync(request);
+        Assert.Equal("text/html", page.Content.Headers.ContentType?.MediaType);
+        return await page.Content.ReadAsStringAsync();
     }
 
     public static StringContent Text(string content, string mediaType) => new(content, Encoding.UTF8, mediaType);

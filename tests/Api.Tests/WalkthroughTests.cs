@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.ServerSentEvents;
 using System.Text.Json;
 using ScoringService.Merging.Data;
 
@@ -29,7 +28,7 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
         foreach (var item in Items)
             await Define(item);
 
-        var trained = await Run("/v1/admin/training-jobs", new { itemIds = Items, epochs = 1, maxTokens = 24 });
+        var trained = await Admin.RunJob("/v1/admin/training-jobs", new { itemIds = Items, epochs = 1, maxTokens = 24 });
         Assert.Equal(Items, trained.GetProperty("result").GetProperty("models").EnumerateArray().Select(model => model.String("itemId")));
         Assert.Equal("trained", (await Admin.GetAsync($"/v1/admin/items/{Items[0]}").Json()).GetProperty("model").String("source"));
 
@@ -73,19 +72,7 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
     }
 
     Task<JsonElement> Merge(object grouping) =>
-        Run("/v1/admin/merge-jobs", new { itemIds = Items, grouping, method = new { name = "simple-average" } });
-
-    async Task<JsonElement> Run(string path, object recipe)
-    {
-        using var accepted = await Admin.PostJson(path, recipe);
-        Assert.True(accepted.StatusCode == HttpStatusCode.Accepted, await accepted.Content.ReadAsStringAsync());
-        using var stream = await Admin.GetStreamAsync($"{accepted.Headers.Location}/events");
-        JsonElement job = default;
-        await foreach (var item in SseParser.Create(stream).EnumerateAsync())
-            job = JsonElement.Parse(item.Data);
-        Assert.True(job.String("state") == "succeeded", job.GetRawText());
-        return job;
-    }
+        Admin.RunJob("/v1/admin/merge-jobs", new { itemIds = Items, grouping, method = new { name = "simple-average" } });
 
     async Task ReportShows(string job)
     {
@@ -94,10 +81,7 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
         Assert.Equal(2, report.GetProperty("alignment").GetProperty("distances").GetArrayLength());
         Assert.True(report.GetProperty("bytes").GetInt64() > 0);
 
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/admin/merge-jobs/{job}/report") { Headers = { { "Accept", "text/html" } } };
-        using var page = await Admin.SendAsync(request);
-        Assert.Equal("text/html", page.Content.Headers.ContentType?.MediaType);
-        var html = await page.Content.ReadAsStringAsync();
+        var html = await Admin.Page($"/v1/admin/merge-jobs/{job}/report");
         Assert.All(Items, item => Assert.Contains(item, html, StringComparison.Ordinal));
     }
 

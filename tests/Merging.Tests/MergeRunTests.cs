@@ -8,6 +8,7 @@ using ScoringService.Merging.Data;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
 using ScoringService.Merging.Methods;
+using ScoringService.Merging.Planning;
 using ScoringService.Merging.Recipes;
 using ScoringService.Merging.Tests.Training;
 using ScoringService.Merging.Training;
@@ -59,6 +60,76 @@ public sealed class MergeRunTests
         Assert.Equal(2, merged.Groups.Length);
         Assert.Equal(Ids, merged.Report.Groups.SelectMany(group => group.ItemIds).Order());
         Assert.Equal(merged.Report.Items.Count(item => item.Merged), merged.Report.MergedOnly!.Items);
+    }
+
+    [Fact]
+    public void Pruning_leaves_the_groups_as_they_are_and_the_report_says_what_was_compared()
+    {
+        foreach (var groups in new[] { 2, 3 })
+        {
+            var grouping = new GroupingRecipe { Groups = JsonSerializer.SerializeToElement(groups), Features = new() { Samples = 24, Layer = -2 } };
+            var (whole, pruned) = (Run(grouping).Report, Run(grouping with { Prune = true }).Report);
+
+            Assert.Equal(Describe(whole), Describe(pruned));
+            Assert.Equal(6, whole.Alignment!.PairsCompared);
+            Assert.InRange(pruned.Alignment!.PairsCompared!.Value, 1, 6);
+            Assert.Equal(4 - groups, pruned.Alignment.Dendrogram.Length);
+        }
+    }
+
+    [Fact]
+    public void Several_draws_of_responses_show_how_far_distances_can_be_trusted()
+    {
+        var features = new FeatureRecipe { Samples = 24, Layer = -2, Repeats = 3, Restarts = 2 };
+
+        var alignment = Run(new() { Groups = JsonSerializer.SerializeToElement(2), Features = features }).Report.Alignment!;
+
+        var deviations = Assert.NotNull(alignment.Deviations);
+        for (var i = 0; i < Ids.Length; i++)
+        {
+            for (var j = 0; j < Ids.Length; j++)
+                Assert.True(i == j ? deviations[i][j] == 0 : deviations[i][j] > 0, $"{i},{j}: {deviations[i][j]}");
+        }
+    }
+
+    [Fact]
+    public void A_draw_of_all_responses_has_no_spread()
+    {
+        var features = new FeatureRecipe { Samples = 1000, Layer = -2, Repeats = 2 };
+
+        var alignment = Run(new() { Groups = JsonSerializer.SerializeToElement(2), Features = features }).Report.Alignment!;
+
+        Assert.All(alignment.Deviations!.Value.SelectMany(row => row), deviation => Assert.Equal(0, deviation!.Value, 1e-6));
+    }
+
+    [Fact]
+    public void Experts_decide_the_groups_by_their_similarities()
+    {
+        ImmutableArray<ImmutableArray<double>> similarity = [[1, .1, .9, .1], [.1, 1, .1, .2], [.9, .1, 1, .1], [.1, .2, .1, 1]];
+
+        var report = Run(new() { Strategy = GroupingStrategy.Expert, Similarity = similarity, Groups = JsonSerializer.SerializeToElement(3) }).Report;
+
+        Assert.Equal("a,c | b | d", Describe(report));
+        Assert.Equal(similarity, report.Alignment!.Similarity);
+        Assert.Null(report.Provenance);
+    }
+
+    [Fact]
+    public void A_language_model_decides_the_groups_and_the_report_holds_what_it_was_asked()
+    {
+        const string Ratings = """
+            {"ratings":[{"a":1,"b":2,"similarity":0.1},{"a":1,"b":3,"similarity":0.1},{"a":1,"b":4,"similarity":0.9},
+            {"a":2,"b":3,"similarity":0.3},{"a":2,"b":4,"similarity":0.1},{"a":3,"b":4,"similarity":0.1}]}
+            """;
+        var rater = new SimilarityRater(new("host", "o1", (_, _) => Task.FromResult(new LanguageModelAnswer(null, Ratings))));
+        var grouping = new GroupingRecipe { Strategy = GroupingStrategy.LanguageModel, Groups = JsonSerializer.SerializeToElement(2) };
+
+        var report = RunRecipe(Recipe(grouping, new { name = "simple-average" }, new(), true), rater).Report;
+
+        Assert.Equal("a,d | b,c", Describe(report));
+        Assert.Equal(Ratings, Assert.Single(report.Provenance!.Exchanges).Answer);
+        var refusal = Assert.Throws<MergePlanException>(() => Run(grouping));
+        Assert.Contains("language model", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -193,11 +264,13 @@ public sealed class MergeRunTests
     static MergedItems Run(GroupingRecipe grouping, object? method = null, FloorRecipe? floor = null, bool retune = true) =>
         RunRecipe(Recipe(grouping, method ?? new { name = "simple-average" }, floor ?? new(), retune));
 
-    static MergedItems RunRecipe(MergeRecipe recipe) => new MergeRun(Sources, References, Runtime, 2)
+    static MergedItems RunRecipe(MergeRecipe recipe, SimilarityRater? rater = null) => new MergeRun(Sources, References, Runtime, 2, rater)
         .Run(recipe, MethodCatalog.Parse(recipe.Method, out _)!, alignment: null, Silent<StageProgress>(), default);
 
     static MergeRecipe Recipe(GroupingRecipe grouping, object method, FloorRecipe floor, bool retune) =>
         new() { Grouping = grouping, Method = JsonSerializer.SerializeToElement(method), Floor = floor, Heads = new() { Retune = retune } };
+
+    static string Describe(MergeReport report) => string.Join(" | ", report.Groups.Select(group => string.Join(',', group.ItemIds)));
 
     static Progress<T> Silent<T>() => new Progress<T>();
 

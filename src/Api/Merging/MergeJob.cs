@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using ScoringService.Api.Bundles;
 using ScoringService.Api.Items;
 using ScoringService.Api.Jobs;
+using ScoringService.Api.LanguageModels;
 using ScoringService.Api.Problems;
 using ScoringService.Api.Storage;
 using ScoringService.Api.Training;
@@ -14,6 +15,7 @@ using ScoringService.Merging;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
 using ScoringService.Merging.Methods;
+using ScoringService.Merging.Planning;
 using ScoringService.Merging.Recipes;
 using ScoringService.Merging.Training;
 
@@ -22,7 +24,8 @@ namespace ScoringService.Api.Merging;
 /// <summary>Merges item models into a bundle, publishes it with its report and, where the recipe says so, activates it.</summary>
 sealed class MergeJob(
     BaseModels baseModels, ItemStore items, ItemModels models, BundleStore bundles, BundleActivation activation, DataDirectory directory,
-    IOptions<RuntimeOptions> runtime, IOptions<JobOptions> jobs, IOptions<JsonOptions> json) : IJobHandler
+    IOptions<RuntimeOptions> runtime, IOptions<JobOptions> jobs, IOptions<JsonOptions> json, IOptions<LanguageModelOptions> languageModel,
+    ChatCompletions chat) : IJobHandler
 {
     const int TokensWithoutModels = 128;
 
@@ -35,7 +38,7 @@ sealed class MergeJob(
 
         var (threads, single) = (jobs.Value.Threads, runtime.Value with { Threads = 1 });
         var references = ReferenceScores.Of(sources, single, threads, new ShareOfProgress(progress, 0, 0.4), stop);
-        var merged = new MergeRun(sources, references, single, threads)
+        var merged = new MergeRun(sources, references, single, threads, chat.Model is { } model ? new SimilarityRater(model) : null)
             .Run(recipe, method, alignment: null, new ShareOfProgress(progress, 0.4, 0.9), stop);
 
         progress.Report(new("publishing", 0.9, $"{merged.Groups.Length} encoders"));
@@ -58,7 +61,7 @@ sealed class MergeJob(
     MergeSources Load(MergeRecipe recipe, MergeMethod method, CancellationToken stop)
     {
         var validation = new Validation();
-        var ids = MergeRecipeValidation.ItemsOf(recipe, items.List(stop).GetAwaiter().GetResult().Items, validation);
+        var ids = MergeRecipeValidation.ItemsOf(recipe, items.List(stop).GetAwaiter().GetResult().Items, languageModel.Value, validation);
         if (validation.Failed)
             throw new InvalidOperationException($"The recipe no longer fits the items: {validation.Problem.ProblemDetails.Detail}");
 

@@ -1,7 +1,9 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using ScoringService.Api.Items;
 using ScoringService.Api.Jobs;
+using ScoringService.Api.LanguageModels;
 using ScoringService.Api.Problems;
 using ScoringService.Api.Security;
 using ScoringService.Merging.Recipes;
@@ -21,10 +23,15 @@ static class MergeJobEndpoints
     }
 
     static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Start(
-        MergeRecipe recipe, ItemStore items, JobQueue queue, ClaimsPrincipal caller, CancellationToken stop)
+        MergeRecipe recipe,
+        ItemStore items,
+        IOptions<LanguageModelOptions> languageModel,
+        JobQueue queue,
+        ClaimsPrincipal caller,
+        CancellationToken stop)
     {
         var validation = new Validation();
-        _ = MergeRecipeValidation.ItemsOf(recipe, (await items.List(stop)).Items, validation);
+        _ = MergeRecipeValidation.ItemsOf(recipe, (await items.List(stop)).Items, languageModel.Value, validation);
         if (validation.Failed)
             return validation.Problem;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Text.Json;
 using ScoringService.Api.Items;
+using ScoringService.Api.LanguageModels;
 using ScoringService.Api.Problems;
 using ScoringService.Merging.Methods;
 using ScoringService.Merging.Planning;
@@ -13,16 +13,19 @@ static class MergeRecipeValidation
 {
     const string AllItems = "*";
 
+    // A matrix with more mistakes than this has one that explains them all.
+    const int MostBreaches = 20;
+
     /// <summary>Checks a recipe.</summary>
     /// <param name="recipe">The recipe.</param>
     /// <param name="defined">The items that are defined.</param>
+    /// <param name="languageModel">Whether a language model can be asked.</param>
     /// <param name="validation">Receives what is wrong.</param>
     /// <returns>Ids of the items to merge, in the order of the recipe; sorted where it takes all.</returns>
-    public static string[] ItemsOf(MergeRecipe recipe, IReadOnlyList<ItemView> defined, Validation validation)
+    public static string[] ItemsOf(MergeRecipe recipe, IReadOnlyList<ItemView> defined, LanguageModelOptions languageModel, Validation validation)
     {
         validation.RequireAnnotations(recipe);
         validation.Require(recipe.Precision == "fp32", "$.precision", "Encoders are served in fp32.");
-        validation.Require(recipe.Grouping.Linkage == "average", "$.grouping.linkage", "The linkage is 'average'.");
         var method = MethodCatalog.Parse(recipe.Method, out var errors);
         foreach (var error in errors)
             validation.Require(false, error.Path, error.Reason);
@@ -33,6 +36,7 @@ static class MergeRecipeValidation
             ? "with training responses and a model. Upload responses, then train or import one"
             : "with training responses. Upload some";
         var items = Select(recipe, ready, lacks, validation);
+        RequireSimilarities(recipe, items, languageModel, validation);
         RequirePlan(recipe.Grouping, items, validation);
         return items;
     }
@@ -58,22 +62,45 @@ static class MergeRecipeValidation
         return [.. recipe.ItemIds];
     }
 
+    static void RequireSimilarities(MergeRecipe recipe, string[] items, LanguageModelOptions languageModel, Validation validation)
+    {
+        const string Path = "$.grouping.similarity";
+        var grouping = recipe.Grouping;
+        if (grouping.Strategy == GroupingStrategy.LanguageModel)
+        {
+            validation.Require(languageModel.IsConfigured, "$.grouping.strategy",
+                "No language model is configured. Set LanguageModel:Endpoint and LanguageModel:Model, and LanguageModel:ApiKey where the "
+                + "endpoint wants one, or choose another strategy.");
+            validation.Require(items.Length <= languageModel.MaxItems, "$.grouping.strategy",
+                $"A language model rates at most {languageModel.MaxItems} items (LanguageModel:MaxItems); there are {items.Length}. "
+                + "Take fewer, or raise the setting.");
+        }
+
+        if (grouping.Strategy != GroupingStrategy.Expert)
+        {
+            validation.Require(grouping.Similarity is null, Path, "Similarities belong to the strategy 'expert'. Choose it or leave them out.");
+            return;
+        }
+
+        validation.Require(recipe.ItemIds is not [AllItems], "$.itemIds",
+            "Name the items one by one: the rows of grouping.similarity stand in their order.");
+        validation.Require(grouping.Similarity is not null, Path, "The strategy 'expert' needs a similarity of every two items.");
+        if (validation.Failed)
+            return;
+        foreach (var breach in SimilarityRules.Breaches(grouping.Similarity!.Value, items).Take(MostBreaches))
+            validation.Require(false, Path + breach.Place, breach.Reason);
+    }
+
     static void RequirePlan(GroupingRecipe grouping, string[] items, Validation validation)
     {
         const string Path = "$.grouping.groups";
         if (validation.Failed)
             return;
-        if (Grouping.NeedsAlignment(grouping))
-        {
-            validation.Require(grouping.Groups is not { } groups
-                    || (groups.ValueKind == JsonValueKind.Number && groups.TryGetInt32(out var number) && number >= 1 && number <= items.Length),
-                Path, $"Give a number of groups from 1 to {items.Length}, as many as there are items, or leave it out.");
-            return;
-        }
-
         try
         {
-            _ = Grouping.Plan(grouping, items, dendrogram: null);
+            _ = Grouping.NeedsClustering(grouping)
+                ? Grouping.NumberOfGroups(grouping, items.Length)
+                : Grouping.Plan(grouping, items, dendrogram: null).Encoders;
         }
         catch (MergePlanException impossible)
         {

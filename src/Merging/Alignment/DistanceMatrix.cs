@@ -19,6 +19,29 @@ public sealed class DistanceMatrix
 
     internal Matrix Distances { get; }
 
+    /// <summary>The distances of all pairs of different points, ascending: <c>[n (n − 1) / 2]</c>.</summary>
+    internal double[] Sorted()
+    {
+        var sorted = new double[(long)Size * (Size - 1) / 2];
+        var filled = 0;
+        for (var i = 1; i < Size; i++)
+        {
+            Distances.Row(i)[..i].CopyTo(sorted.AsSpan(filled));
+            filled += i;
+        }
+        Array.Sort(sorted);
+        return sorted;
+    }
+
+    /// <summary>A sum over each row, divided by the number of points.</summary>
+    internal double[] RowMeans(Func<ReadOnlySpan<double>, double> sum)
+    {
+        var means = new double[Size];
+        for (var i = 0; i < means.Length; i++)
+            means[i] = sum(Distances.Row(i)) / means.Length;
+        return means;
+    }
+
     /// <summary>Distances of the rows of <paramref name="features"/>, in fp64.</summary>
     /// <param name="features">One point a row, shape <c>[responses, hidden]</c>; finite values.</param>
     /// <exception cref="ArgumentException">Not a matrix, empty, or not finite.</exception>

@@ -7,13 +7,17 @@ namespace ScoringService.Merging.Planning;
 /// The cluster that holds the earlier first item: below the number of items it is that item, otherwise items + index of an earlier merge.
 /// </param>
 /// <param name="Right">The other cluster, numbered in the same way.</param>
-/// <param name="Height">Mean dissimilarity between the items of the two, 0 to 1 when taken from an alignment.</param>
+/// <param name="Height">
+/// Dissimilarity of the two by the linkage: 1 − similarity, 0 to 1; in the unit of the distances where these were not all computed.
+/// </param>
 /// <param name="Size">Items in the cluster that results.</param>
 public readonly record struct ClusterMerge(int Left, int Right, double Height, int Size);
 
 /// <summary>The order in which items join, nearest first.</summary>
 /// <param name="ItemIds">The items.</param>
-/// <param name="Merges">At most items − 1 merges with non-decreasing heights; fewer if a largest group size forbade some.</param>
+/// <param name="Merges">
+/// At most items − 1 merges with non-decreasing heights; fewer if a largest group size forbade some, or the clustering ended at a number of groups.
+/// </param>
 public sealed record Dendrogram(ImmutableArray<string> ItemIds, ImmutableArray<ClusterMerge> Merges)
 {
     /// <summary>

@@ -3,7 +3,9 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ScoringService.Inference.Encoders;
+using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Evaluation;
+using ScoringService.Merging.Planning;
 
 namespace ScoringService.Merging.Recipes;
 
@@ -36,8 +38,14 @@ public sealed record MergeRecipe
 [JsonConverter(typeof(JsonStringEnumConverter<GroupingStrategy>))]
 public enum GroupingStrategy
 {
-    /// <summary>Average linkage on the Gromov-Wasserstein distances of the item models' features (GW-SMM §3).</summary>
+    /// <summary>Clustering by the Gromov-Wasserstein distances of the item models' features (GW-SMM §3).</summary>
     [JsonStringEnumMemberName("gromov-wasserstein")] GromovWasserstein,
+
+    /// <summary>Clustering by similarities that the recipe states (the human experts of GW-SMM).</summary>
+    [JsonStringEnumMemberName("expert")] Expert,
+
+    /// <summary>Clustering by similarities that a language model rates from titles, prompts and rubrics; no response is sent.</summary>
+    [JsonStringEnumMemberName("language-model")] LanguageModel,
 
     /// <summary>The groups are given.</summary>
     [JsonStringEnumMemberName("manual")] Manual,
@@ -55,11 +63,26 @@ public sealed record GroupingRecipe
     /// <summary>Where the groups come from.</summary>
     public GroupingStrategy Strategy { get; init; } = GroupingStrategy.GromovWasserstein;
 
-    /// <summary>A number of groups (gromov-wasserstein), or the groups themselves (manual).</summary>
+    /// <summary>A number of groups (gromov-wasserstein, expert, language-model), or the groups themselves (manual).</summary>
     public JsonElement? Groups { get; init; }
 
-    /// <summary>Linkage of the clustering; only <c>average</c>, as in GW-SMM.</summary>
-    public string Linkage { get; init; } = "average";
+    /// <summary>
+    /// How the clustering measures between groups: <c>average</c>, as in GW-SMM, <c>complete</c> or <c>single</c>. On the paper's similarities and
+    /// with five groups <c>complete</c> gives other groups than <c>average</c>; <c>single</c> gives the same.
+    /// </summary>
+    public Linkage Linkage { get; init; } = Linkage.Average;
+
+    /// <summary>
+    /// Similarities for the strategy expert, <c>[items, items]</c>: rows and columns in the order of <c>itemIds</c>, 0 (nothing in common) to 1
+    /// (alike), symmetric, 1 on the diagonal.
+    /// </summary>
+    public ImmutableArray<ImmutableArray<double>>? Similarity { get; init; }
+
+    /// <summary>
+    /// Compute only the distances that the plan depends on (gromov-wasserstein). The plan is the same; the report shows null for the other distances,
+    /// no similarities, and merge heights in the unit of the distances. Default false: the report shows the whole matrix.
+    /// </summary>
+    public bool Prune { get; init; }
 
     /// <summary>Largest group that may form; null for no limit. Items per group, at least 1.</summary>
     [Range(1, 10_000)] public int? MaxGroupSize { get; init; }
@@ -80,8 +103,25 @@ public sealed record FeatureRecipe
     /// <summary>Responses per item, drawn from its training split. Default 256.</summary>
     [Range(2, 4096)] public int Samples { get; init; } = 256;
 
-    /// <summary>Seed of the draw.</summary>
+    /// <summary>Seed of the draw, and of the starts that are random.</summary>
     public int Seed { get; init; }
+
+    /// <summary>
+    /// Draws of responses, with the seed and those that follow it. Distances are means over the draws, and the report shows their spread. Default 1.
+    /// </summary>
+    [Range(1, 10)] public int Repeats { get; init; } = 1;
+
+    /// <summary>
+    /// Starts of each comparison, of which the least distance counts: 1 from the product coupling, as GW-SMM does; 2 also by the order of
+    /// eccentricity; further ones at random. More starts help against local minima where features have symmetries. Default 1.
+    /// </summary>
+    [Range(1, 100)] public int Restarts { get; init; } = 1;
+
+    /// <summary>
+    /// The objective itself (<c>squared</c>, as GW-SMM and Python Optimal Transport have it) or half its root (<c>half-root</c>, Mémoli's metric).
+    /// Average linkage can group differently by one than by the other.
+    /// </summary>
+    public GwOutput Output { get; init; } = GwOutput.Squared;
 }
 
 /// <summary>What happens to the heads after a merge.</summary>

@@ -6,6 +6,8 @@ namespace ScoringService.Api.Tests.Merging;
 
 public sealed class MergeJobEndpointsTests : IAsyncLifetime, IDisposable
 {
+    static readonly object FrozenBase = new { name = "frozen-base" };
+
     readonly TemporaryDirectory directory = new();
     readonly ScriptedJobs jobs = new();
     RunningService service = null!;
@@ -14,11 +16,7 @@ public sealed class MergeJobEndpointsTests : IAsyncLifetime, IDisposable
     {
         service = await RunningService.Start(directory.Path, builder => builder.Services.AddKeyedSingleton<IJobHandler>(JobKinds.Merge, jobs));
         foreach (var item in new[] { "a", "b", "c" })
-        {
-            await service.Admin.PutJson($"/v1/admin/items/{item}", new { scoring = "multi-class", labels = new[] { "0", "1" } })
-                .Json(HttpStatusCode.Created);
-            await service.Admin.PutAsync($"/v1/admin/items/{item}/responses?split=train", Http.Text("id,text,score\nr,t,1\n", "text/csv")).Json();
-        }
+            await DefineItem(service, item);
     }
 
     public async Task DisposeAsync() => await service.DisposeAsync();
@@ -51,9 +49,10 @@ public sealed class MergeJobEndpointsTests : IAsyncLifetime, IDisposable
         "$.grouping.groups")]
     [InlineData("""{"itemIds":["a","b"],"method":{"name":"frozen-base"},"grouping":{"strategy":"manual"}}""", "$.grouping.groups")]
     [InlineData("""{"method":{"name":"frozen-base"},"grouping":{"strategy":"one"},"precision":"int3"}""", "$.precision")]
-    [InlineData("""{"method":{"name":"frozen-base"},"grouping":{"strategy":"one","linkage":"single"}}""", "$.grouping.linkage")]
+    [InlineData("""{"method":{"name":"frozen-base"},"grouping":{"strategy":"one","linkage":"ward"}}""", "$.grouping.linkage")]
     [InlineData("""{"method":{"name":"frozen-base"},"grouping":{"strategy":"one"},"floor":{"maxDrop":2}}""", "$.floor.maxDrop")]
     [InlineData("""{"method":{"name":"frozen-base"},"grouping":{"strategy":"one","features":{"samples":1}}}""", "$.grouping.features.samples")]
+    [InlineData("""{"method":{"name":"frozen-base"},"grouping":{"strategy":"expert","similarity":[[1,0.5,0],[0.5,1,0],[0,0,1]]}}""", "$.itemIds")]
     [InlineData("""{"method":{"name":"ties","density":7},"grouping":{"strategy":"one"}}""", "$.method.density")]
     public async Task What_is_wrong_with_a_recipe_is_named_by_its_path(string recipe, string path)
     {
@@ -61,5 +60,78 @@ public sealed class MergeJobEndpointsTests : IAsyncLifetime, IDisposable
             .Problem(HttpStatusCode.BadRequest, "invalid-request");
 
         Assert.True(problem.GetProperty("errors").TryGetProperty(path, out _), problem.GetRawText());
+    }
+
+    [Theory]
+    [InlineData("""{"strategy":"expert"}""", "$.grouping.similarity")]
+    [InlineData("""{"strategy":"expert","similarity":[[1,0.5]]}""", "$.grouping.similarity")]
+    [InlineData("""{"strategy":"expert","similarity":[[1,0.5],[0.5]]}""", "$.grouping.similarity[1]")]
+    [InlineData("""{"strategy":"expert","similarity":[[1,0.5],[0.4,1]]}""", "$.grouping.similarity[1][0]")]
+    [InlineData("""{"strategy":"expert","similarity":[[1,1.5],[1.5,1]]}""", "$.grouping.similarity[1][0]")]
+    [InlineData("""{"strategy":"expert","similarity":[[0,0.5],[0.5,1]]}""", "$.grouping.similarity[0][0]")]
+    [InlineData("""{"strategy":"expert","similarity":[[1,0.5],null]}""", "$.grouping.similarity[1]")]
+    [InlineData("""{"strategy":"expert","similarity":[[1,0.5],[0.5,1]],"groups":3}""", "$.grouping.groups")]
+    [InlineData("""{"strategy":"expert","similarity":[[1,0.5],[0.5,1]],"groups":[["a","b"]]}""", "$.grouping.groups")]
+    [InlineData("""{"strategy":"one","similarity":[[1,0.5],[0.5,1]]}""", "$.grouping.similarity")]
+    [InlineData("""{"strategy":"language-model"}""", "$.grouping.strategy")]
+    [InlineData("""{"strategy":"one","features":{"repeats":0}}""", "$.grouping.features.repeats")]
+    [InlineData("""{"strategy":"one","features":{"repeats":11}}""", "$.grouping.features.repeats")]
+    [InlineData("""{"strategy":"one","features":{"restarts":0}}""", "$.grouping.features.restarts")]
+    [InlineData("""{"strategy":"one","features":{"output":"cubed"}}""", "$.grouping.features.output")]
+    [InlineData("""{"strategy":"one","prune":"yes"}""", "$.grouping.prune")]
+    public async Task What_is_wrong_with_the_grouping_is_named_by_its_path(string grouping, string path) =>
+        await What_is_wrong_with_a_recipe_is_named_by_its_path(
+            $$"""{"itemIds":["a","b"],"method":{"name":"frozen-base"},"grouping":{{grouping}}}""", path);
+
+    [Fact]
+    public async Task Similarities_of_an_expert_need_no_models()
+    {
+        double[][] similarity = [[1, 0.5], [0.5, 1]];
+        var grouping = new { strategy = "expert", similarity, linkage = "complete" };
+
+        var job = await service.Admin.PostJson("/v1/admin/merge-jobs", new { itemIds = new[] { "c", "a" }, grouping, method = FrozenBase })
+            .Json(HttpStatusCode.Accepted);
+
+        Assert.Equal("[[1,0.5],[0.5,1]]", job.GetProperty("recipe").GetProperty("grouping").GetProperty("similarity").GetRawText());
+        jobs.Succeed(new { });
+    }
+
+    [Fact]
+    public async Task Without_a_language_model_the_recipe_is_refused_with_the_settings_to_make()
+    {
+        var recipe = new { grouping = new { strategy = "language-model" }, method = FrozenBase };
+
+        var problem = await service.Admin.PostJson("/v1/admin/merge-jobs", recipe).Problem(HttpStatusCode.BadRequest, "invalid-request");
+
+        var reason = problem.GetProperty("errors").GetProperty("$.grouping.strategy")[0].GetString();
+        Assert.Contains("LanguageModel:Endpoint", reason, StringComparison.Ordinal);
+        Assert.Contains("LanguageModel:Model", reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_language_model_is_not_asked_about_more_items_than_the_settings_allow()
+    {
+        using var other = new TemporaryDirectory();
+        await using var configured = await RunningService.Start(
+            other.Path,
+            builder => builder.Services.AddKeyedSingleton<IJobHandler>(JobKinds.Merge, jobs),
+            "--LanguageModel:Endpoint=http://127.0.0.1:9/v1", "--LanguageModel:Model=o1", "--LanguageModel:MaxItems=2");
+        foreach (var item in new[] { "a", "b", "c" })
+            await DefineItem(configured, item);
+        Task<HttpResponseMessage> Merge(params string[] itemIds) => configured.Admin.PostJson(
+            "/v1/admin/merge-jobs", new { itemIds, grouping = new { strategy = "language-model" }, method = FrozenBase });
+
+        var problem = await Merge("a", "b", "c").Problem(HttpStatusCode.BadRequest, "invalid-request");
+        Assert.Contains("LanguageModel:MaxItems", problem.GetRawText(), StringComparison.Ordinal);
+
+        await Merge("a", "b").Json(HttpStatusCode.Accepted);
+        jobs.Succeed(new { });
+    }
+
+    static async Task DefineItem(RunningService service, string item)
+    {
+        await service.Admin.PutJson($"/v1/admin/items/{item}", new { scoring = "multi-class", labels = new[] { "0", "1" } })
+            .Json(HttpStatusCode.Created);
+        await service.Admin.PutAsync($"/v1/admin/items/{item}/responses?split=train", Http.Text("id,text,score\nr,t,1\n", "text/csv")).Json();
     }
 }

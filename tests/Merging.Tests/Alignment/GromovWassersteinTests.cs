@@ -160,6 +160,57 @@ public sealed class GromovWassersteinTests
     }
 
     [Fact]
+    public void More_starts_never_end_higher_than_the_product_coupling_alone()
+    {
+        for (var seed = 0; seed < 40; seed++)
+        {
+            var random = new Random(seed);
+            var x = DistanceMatrix.Euclidean(Clouds.Normal(random, random.Next(1, 14), 2));
+            var y = DistanceMatrix.Euclidean(Clouds.Normal(random, random.Next(1, 14), 2));
+            double[] byStarts = [.. new[] { 1, 2, 3, 8 }.Select(starts => GromovWasserstein.Distance(x, y, starts, seed).Distance)];
+
+            Assert.True(byStarts.Zip(byStarts.Skip(1)).All(pair => pair.Second <= pair.First), $"seed {seed}: {string.Join(", ", byStarts)}");
+        }
+    }
+
+    /// <summary>
+    /// A space so symmetric that every point looks alike from the product coupling: the search sticks well above zero, though the two are the same
+    /// (algorithm brief §1.3).
+    /// </summary>
+    [Fact]
+    public void More_starts_bring_a_regular_hexagon_and_its_permuted_copies_together()
+    {
+        var angles = Enumerable.Range(0, 6).Select(i => i * MathF.PI / 3);
+        var hexagon = new Tensor([6, 2], [.. angles.SelectMany(angle => new[] { MathF.Cos(angle), MathF.Sin(angle) })]);
+        var x = DistanceMatrix.Euclidean(hexagon);
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var y = DistanceMatrix.Euclidean(Clouds.Permuted(new Random(seed), hexagon));
+
+            var once = GromovWasserstein.Distance(x, y).Distance;
+            var often = GromovWasserstein.Distance(x, y, starts: 30).Distance;
+
+            Assert.True(once > .3 && often < 1e-9, $"seed {seed}: {once} from one start, {often} from thirty");
+        }
+    }
+
+    [Fact]
+    public void Every_start_gives_a_coupling_with_uniform_marginals()
+    {
+        var random = new Random(5);
+        var x = DistanceMatrix.Euclidean(Clouds.Normal(random, 9, 3));
+        var y = DistanceMatrix.Euclidean(Clouds.Normal(random, 6, 3));
+        for (var starts = 1; starts < 12; starts++)
+        {
+            var coupling = GromovWasserstein.Distance(x, y, starts, seed: 4).Coupling;
+            for (var i = 0; i < 9; i++)
+                Assert.Equal(1.0 / 9, Enumerable.Range(0, 6).Sum(j => coupling[i, j]), 1e-14);
+            for (var j = 0; j < 6; j++)
+                Assert.Equal(1.0 / 6, Enumerable.Range(0, 9).Sum(i => coupling[i, j]), 1e-14);
+        }
+    }
+
+    [Fact]
     public void A_cancelled_comparison_ends()
     {
         var cloud = KeyValuePair.Create("item", Clouds.Normal(new Random(0), 5, 2));

@@ -11,16 +11,17 @@ static class HeatMap
     /// <summary>Shade from which on a cell's number is written in the colour of the paper.</summary>
     const double Dark = 0.72;
 
-    /// <summary>Draws it.</summary>
-    /// <param name="alignment">Distances and similarities.</param>
+    /// <summary>Draws it. A pair that was not compared stays empty.</summary>
+    /// <param name="alignment">Distances, or similarities where there are no distances.</param>
     /// <param name="tree">Their clustering.</param>
     public static Markup Draw(AlignmentReport alignment, ClusterTree tree)
     {
         var cell = Math.Clamp(Width / tree.Items, Smallest, Largest);
-        var (side, number) = (cell * tree.Items, Decimals(alignment));
+        var largest = Enumerable.Range(0, tree.Items).Max(row => Enumerable.Range(0, tree.Items).Max(column => Value(alignment, row, column) ?? 0));
+        var (side, number) = (cell * tree.Items, Decimals(largest));
         var drawing = Markup.Of(
-            $"""<svg role="img" aria-label="Gromov-Wasserstein distances between items" viewBox="0 0 {Margin + side + 90} {Top + side + 6}" """)
-            .Add($"""width="{Margin + side + 90}" class="heat"><title>Gromov-Wasserstein distances between items</title>""");
+            $"""<svg role="img" aria-label="{Caption(alignment)}" viewBox="0 0 {Margin + side + 90} {Top + side + 6}" """)
+            .Add($"""width="{Margin + side + 90}" class="heat"><title>{Caption(alignment)}</title>""");
         foreach (var (item, place) in tree.Leaves.Select((item, place) => (item, place)))
         {
             var (id, middle) = (alignment.ItemIds[item], (place * cell) + (cell / 2));
@@ -43,9 +44,9 @@ static class HeatMap
 
         Markup Cell(int row, int column, int x, int y)
         {
-            var (distance, similarity) = (alignment.Distances[row][column], alignment.Similarity[row][column]);
-            var (itself, text) = (row == column, distance.ToString(number, CultureInfo.InvariantCulture));
-            var shade = itself ? 0 : 0.04 + (0.92 * similarity);
+            var (itself, value) = (row == column, Value(alignment, row, column));
+            var text = value?.ToString(number, CultureInfo.InvariantCulture) ?? "";
+            var shade = itself || value is not { } shown ? 0 : 0.04 + (0.92 * Nearness(alignment, row, column, shown, largest));
             var drawn = Markup.Of($"""<rect class="{(itself ? "itself" : "cell")}" x="{x}" y="{y}" width="{cell - 1}" height="{cell - 1}" """)
                 .Add($"""fill-opacity="{(itself ? 1 : shade):0.###}">""")
                 .Add($"<title>{alignment.ItemIds[row]} – {alignment.ItemIds[column]}: {text}</title></rect>");
@@ -54,10 +55,20 @@ static class HeatMap
         }
     }
 
-    /// <summary>Enough decimals for three digits of the largest distance.</summary>
-    static string Decimals(AlignmentReport alignment)
+    /// <summary>What a drawing of this alignment shows.</summary>
+    public static string Caption(AlignmentReport alignment) =>
+        alignment.Distances is null ? "Similarities of the items" : "Gromov-Wasserstein distances between the items' models";
+
+    static double? Value(AlignmentReport alignment, int row, int column) =>
+        alignment.Distances is { } distances ? distances[row][column] : alignment.Similarity?[row][column];
+
+    /// <summary>0 for the farthest pair, 1 for one that cannot be told apart.</summary>
+    static double Nearness(AlignmentReport alignment, int row, int column, double value, double largest) =>
+        alignment.Similarity is { } similarity ? similarity[row][column] : largest > 0 ? 1 - (value / largest) : 1;
+
+    /// <summary>Enough decimals for three digits of the largest value.</summary>
+    static string Decimals(double largest)
     {
-        var largest = alignment.Distances.Max(row => row.Max());
         var decimals = largest > 0 ? Math.Clamp(2 - (int)Math.Floor(Math.Log10(largest)), 0, 5) : 0;
         return "F" + decimals.ToString(CultureInfo.InvariantCulture);
     }

@@ -53,11 +53,11 @@ static class MergeReportPage
             return new();
         var tree = new ClusterTree(alignment);
         return Markup.Of($"<h2>Which items are alike</h2><figure>{HeatMap.Draw(alignment, tree)}")
-            .Add($"<figcaption>Gromov-Wasserstein distances between the items' models, in the order of the clustering: ")
+            .Add($"<figcaption>{HeatMap.Caption(alignment)}, in the order of the clustering: ")
             .Add($"the stronger the colour, the nearer. ")
             .Add($"{(alignment.PlannedGroups is null ? "" : "Frames are the groups as planned.")}</figcaption></figure>")
             .Add($"<figure>{DendrogramDrawing.Draw(alignment, tree)}")
-            .Add($"<figcaption>The order in which items join, by 1 − similarity averaged over pairs. ")
+            .Add($"<figcaption>The order in which items join, by their mean dissimilarity. ")
             .Add($"{(alignment.PlannedGroups is null ? "" : "Joins drawn in colour are those the plan makes.")}</figcaption></figure>");
     }
 
