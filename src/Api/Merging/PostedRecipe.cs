@@ -38,7 +38,8 @@ sealed record PostedRecipe(MergeRecipe Recipe) : IEndpointParameterMetadataProvi
     }
 
     static bool IsYaml(HttpRequest request) =>
-        MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && Yaml.Any(yaml => type.MediaType.Equals(yaml, StringComparison.OrdinalIgnoreCase));
+        MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        && Yaml.Any(yaml => type.MediaType.Equals(yaml, StringComparison.OrdinalIgnoreCase));
 
     // The server bounds the length of every body.
     static async Task<byte[]> Read(HttpRequest request)

@@ -14,8 +14,8 @@ public enum RecipeFormat
 }
 
 /// <summary>
-/// Reads merge recipes from files and texts. Both formats are read alike and strictly: a member that is unknown or stands twice and a value of another
-/// type are refused, by line and path. Whether the values fit the method and the items is for those to say who know them.
+/// Reads merge recipes from files and texts. Both formats are read alike and strictly: a member that is unknown or stands twice and a value of
+/// another type are refused, by line and path. Whether the values fit the method and the items is for those to say who know them.
 /// </summary>
 public static class RecipeFile
 {

@@ -8,9 +8,9 @@ using YamlDotNet.Core.Events;
 namespace ScoringService.Merging.Recipes;
 
 /// <summary>
-/// A YAML document as the JSON it says. Plain scalars are null, booleans, numbers or strings by the core schema of YAML 1.2.2 (§10.3.2): <c>no</c> and
-/// <c>1_000</c> are strings. What JSON has no word for is refused: anchors, aliases, tags, %YAML directives, further documents, infinite numbers and keys that
-/// are no strings; with aliases goes every way to make a short text large.
+/// A YAML document as the JSON it says. Plain scalars are null, booleans, numbers or strings by the core schema of YAML 1.2.2 (§10.3.2): <c>no</c>
+/// and <c>1_000</c> are strings. What JSON has no word for is refused: anchors, aliases, tags, %YAML directives, further documents, infinite numbers
+/// and keys that are no strings; with aliases goes every way to make a short text large.
 /// </summary>
 sealed class YamlDocument
 {
@@ -144,7 +144,9 @@ sealed class YamlDocument
             var line = events.Current is { } last ? (int)last.End.Line : 1;
             try
             {
-                return events.MoveNext() && events.Current is T next ? next : throw new RecipeException("$", line, "This is not YAML: it ends too early.");
+                return events.MoveNext() && events.Current is T next
+                    ? next
+                    : throw new RecipeException("$", line, "This is not YAML: it ends too early.");
             }
             // The parser meets some slips, such as a list that is never closed, with exceptions of other kinds.
             catch (Exception slip) when (slip is not RecipeException)
@@ -195,7 +197,8 @@ static partial class CoreSchema
 
         var parts = Decimal().Match(value).Groups;
         var (whole, fraction) = (parts["whole"].Value.TrimStart('0'), parts["fraction"].Value);
-        return $"{(value[0] == '-' ? "-" : "")}{(whole.Length == 0 ? "0" : whole)}{(fraction.Length == 0 ? "" : $".{fraction}")}{parts["exponent"].Value}";
+        var (sign, point) = (value[0] == '-' ? "-" : "", fraction.Length == 0 ? "" : ".");
+        return $"{sign}{(whole.Length == 0 ? "0" : whole)}{point}{fraction}{parts["exponent"].Value}";
     }
 
     static string? OfOtherBase(string value)
@@ -210,12 +213,13 @@ static partial class CoreSchema
         return number.ToString(CultureInfo.InvariantCulture);
     }
 
-    [GeneratedRegex(@"^[-+]?(?:(?<whole>[0-9]+)(?:\.(?<fraction>[0-9]*))?|\.(?<fraction>[0-9]+))(?<exponent>[eE][-+]?[0-9]+)?\z", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"^[-+]?(?:(?<whole>[0-9]+)(?:\.(?<fraction>[0-9]*))?|\.(?<fraction>[0-9]+))(?<exponent>[eE][-+]?[0-9]+)?\z")]
     private static partial Regex Decimal();
 
-    [GeneratedRegex(@"^(?:0o[0-7]+|0x[0-9a-fA-F]+)\z", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^(?:0o[0-7]+|0x[0-9a-fA-F]+)\z")]
     private static partial Regex OtherBase();
 
-    [GeneratedRegex(@"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\z", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\z")]
     private static partial Regex NotFinite();
 }

@@ -117,9 +117,13 @@ public sealed class MergeJobEndpointsTests : IAsyncLifetime, IDisposable
     [InlineData("[")]
     [InlineData("{a: ")]
     [InlineData("- ")]
-    public async Task A_megabyte_of_nesting_is_refused(string opening) =>
-        await service.Admin.PostAsync("/v1/admin/merge-jobs", Http.Text(string.Concat(Enumerable.Repeat(opening, 1_000_000 / opening.Length)), "application/yaml"))
+    public async Task A_megabyte_of_nesting_is_refused(string opening)
+    {
+        var nested = string.Concat(Enumerable.Repeat(opening, 1_000_000 / opening.Length));
+
+        await service.Admin.PostAsync("/v1/admin/merge-jobs", Http.Text(nested, "application/yaml"))
             .Problem(HttpStatusCode.BadRequest, "invalid-request");
+    }
 
     [Fact]
     public async Task Yaml_beyond_the_limit_is_refused() =>

@@ -175,8 +175,11 @@ public sealed class RecipeFileTests
     [Fact]
     public void Whatever_stands_in_a_text_it_is_a_recipe_or_refused()
     {
-        string[] pieces = [.. Yaml.Split(' '), "\n", "\t", " ", ":", "-", "?", "[", "]", "{", "}", ",", "&a", "*a", "!!x", "|", ">", "\"", "'", "\\ud800",
-            "\"\\ud800\"", "%YAML 1.2\n", "---\n", "...\n", "\uFEFF", "\0", "\u0085", "\u2028", "@", "`", "#", "0x", ".inf", "\"\\x\"", "<<:"];
+        string[] pieces =
+        [
+            .. Yaml.Split(' '), "\n", "\t", " ", ":", "-", "?", "[", "]", "{", "}", ",", "&a", "*a", "!!x", "|", ">", "\"", "'", "\\ud800", "\"\\ud800\"",
+            "%YAML 1.2\n", "---\n", "...\n", "\uFEFF", "\0", "\u0085", "\u2028", "@", "`", "#", "0x", ".inf", "\"\\x\"", "<<:",
+        ];
         for (var seed = 0; seed < 3000; seed++)
         {
             var random = new Random(seed);
