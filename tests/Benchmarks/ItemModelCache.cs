@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text.Json;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Merging.Data;
@@ -11,9 +9,10 @@ namespace ScoringService.Benchmarks;
 static class ItemModelCache
 {
     /// <summary>Takes the model from the cache, or trains it and keeps it.</summary>
-    public static ItemModel GetOrTrain(string cache, BaseModel baseModel, ItemData data, TrainingRecipe recipe, RuntimeOptions runtime, CancellationToken stop)
+    public static ItemModel GetOrTrain(
+        string cache, BaseModel baseModel, ItemData data, TrainingRecipe recipe, RuntimeOptions runtime, CancellationToken stop)
     {
-        var directory = Path.Combine(cache, $"{data.Item.Id}-{Key(baseModel, data, recipe)}");
+        var directory = PathOf(cache, data, recipe);
         if (Directory.Exists(directory))
             return ItemModel.From(data.Item, Checkpoint.Load(directory), baseModel.Checkpoint);
 
@@ -24,9 +23,12 @@ static class ItemModelCache
         return trained;
     }
 
-    static string Key(BaseModel baseModel, ItemData data, TrainingRecipe recipe)
-    {
-        var content = JsonSerializer.SerializeToUtf8Bytes(new { BaseModel = BaseModel.Name, recipe, data.Item, data.Train, data.Validation });
-        return Convert.ToHexStringLower(SHA256.HashData(content))[..16];
-    }
+    /// <summary>What a model is made from: its name in the cache.</summary>
+    public static string Key(ItemData data, TrainingRecipe recipe) =>
+        ContentHash.Of(new { BaseModel = BaseModel.Name, recipe, data.Item, data.Train, data.Validation });
+
+    /// <summary>Whether the model has been trained.</summary>
+    public static bool Contains(string cache, ItemData data, TrainingRecipe recipe) => Directory.Exists(PathOf(cache, data, recipe));
+
+    static string PathOf(string cache, ItemData data, TrainingRecipe recipe) => Path.Combine(cache, $"{data.Item.Id}-{Key(data, recipe)}");
 }

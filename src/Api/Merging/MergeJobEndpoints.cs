@@ -6,7 +6,6 @@ using ScoringService.Api.Jobs;
 using ScoringService.Api.LanguageModels;
 using ScoringService.Api.Problems;
 using ScoringService.Api.Security;
-using ScoringService.Merging.Recipes;
 
 namespace ScoringService.Api.Merging;
 
@@ -17,20 +16,21 @@ static class MergeJobEndpoints
     {
         var jobs = admin.MapGroup("/merge-jobs").WithTags("Merge jobs");
         jobs.MapPost("/", Start).WithName("StartMergeJob")
-            .WithSummary("Merge item models into a bundle");
+            .WithSummary("Merge item models into a bundle")
+            .WithDescription("The recipe as JSON, or as YAML that says the same: no anchors, aliases, tags or directives.");
         jobs.MapJobs(JobKinds.Merge, "MergeJob");
         jobs.MapReport();
     }
 
     static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Start(
-        MergeRecipe recipe,
+        PostedRecipe posted,
         ItemStore items,
         IOptions<LanguageModelOptions> languageModel,
         JobQueue queue,
         ClaimsPrincipal caller,
         CancellationToken stop)
     {
-        var validation = new Validation();
+        var (recipe, validation) = (posted.Recipe, new Validation());
         _ = MergeRecipeValidation.ItemsOf(recipe, (await items.List(stop)).Items, languageModel.Value, validation);
         if (validation.Failed)
             return validation.Problem;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
+using ScoringService.Merging.Recipes;
 
 namespace ScoringService.Api.Problems;
 
@@ -13,6 +14,7 @@ sealed class BadRequests : IExceptionHandler
 
         var problem = bad switch
         {
+            { InnerException: RecipeException recipe } => Problem.Invalid(recipe.Path, $"Line {recipe.Line}: {recipe.Reason}"),
             { InnerException: JsonException { Path: { } path } json } => Problem.Invalid(path, Sentence(json)),
             { InnerException: JsonException json } => Problem.Malformed(Sentence(json)),
             { StatusCode: StatusCodes.Status400BadRequest } => Problem.Malformed(bad.Message),

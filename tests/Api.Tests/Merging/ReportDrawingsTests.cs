@@ -116,7 +116,7 @@ public sealed class ReportDrawingsTests
     static ClusterTree Tree(int groups, params ImmutableArray<ClusterMerge> merges)
     {
         ImmutableArray<ImmutableArray<double>> none = [[0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]];
-        return new(new AlignmentReport(["a", "b", "c", "d"], none, none, merges) { PlannedGroups = groups });
+        return new(new AlignmentReport { ItemIds = ["a", "b", "c", "d"], Similarity = none, Dendrogram = merges, PlannedGroups = groups });
     }
 
     static XElement Parse(Markup drawing) => XElement.Parse(drawing.ToString());

@@ -123,8 +123,12 @@ static class Reports
         // Items at the places 0, 1, 4, 5, 8, 9, … of a line.
         var places = ids.Select((_, index) => (4 * (index / 2)) + (index % 2)).ToArray();
         var matrix = new AlignmentMatrix([.. ids], [.. places.Select(a => places.Select(b => Math.Abs(a - b) / 10.0).ToImmutableArray())]);
-        return new(matrix.ItemIds, matrix.Distances, matrix.Similarity, AverageLinkage.Cluster(matrix).Merges)
+        return new()
         {
+            ItemIds = matrix.ItemIds,
+            Distances = [.. matrix.Distances.Select(row => row.Select(distance => (double?)distance).ToImmutableArray())],
+            Similarity = matrix.Similarity,
+            Dendrogram = HierarchicalClustering.Cluster(matrix).Merges,
             PlannedGroups = (ids.Length + 1) / 2,
         };
     }
