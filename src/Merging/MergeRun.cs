@@ -131,7 +131,7 @@ public sealed class MergeRun(
         if (group is [var alone] && sources.Models.TryGetValue(alone, out var own))
             return new(new StaticEncoder(own.Config, own.Encoder), [new(sources.Item(alone), own.Head, references.Own[alone])], TimeSpan.Zero, 0);
 
-        var encoder = method.MakeEncoder(new(sources.Base, [.. group.Select(sources.Item)], sources.Models), work);
+        var encoder = method.MakeEncoder(new(sources.Base, [.. group.Select(sources.Item)], sources.Models) { Made = sources.Made }, work);
         using var session = EncoderSession.Create(encoder, new EncoderOutput(), runtime);
         var started = Stopwatch.GetTimestamp();
         PooledItem[] pooled = [.. group.Select((id, expert) => PooledItem.From(session, sources.Item(id), threads, stop, expert))];

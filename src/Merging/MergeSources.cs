@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Merging.Features;
+using ScoringService.Merging.Methods;
 using ScoringService.Merging.Training;
 
 namespace ScoringService.Merging;
@@ -18,6 +19,9 @@ public sealed record MergeSources(
     IReadOnlyDictionary<string, ItemModel> Models,
     int MaxTokens)
 {
+    /// <summary>Encoders made of these items and models, for methods that start from the same.</summary>
+    public MadeEncoders Made { get; } = new();
+
     /// <summary>The item with this id.</summary>
     public TokenizedItem Item(string id) => Items.First(item => item.Id == id);
 }

@@ -128,15 +128,12 @@ sealed class QualitySeed
             watch.Elapsed.TotalSeconds);
     }
 
-    IEnumerable<KeyValuePair<string, ScoredItem>> PointsOf(MergedGroup group)
-    {
-        using var session = EncoderSession.Create(group.Encoder, new EncoderOutput(), OneThread);
-        foreach (var (fitted, expert) in group.Items.Select((fitted, expert) => (fitted, expert)))
-        {
-            var features = PooledFeatures.Of(session, fitted.Item.Test, Threads, stop, expert);
-            yield return new(fitted.Item.Id, new(fitted.Scores, PointsOf(fitted.Item.Data, fitted.Head, features)));
-        }
-    }
+    IEnumerable<KeyValuePair<string, ScoredItem>> PointsOf(MergedGroup group) => group.Items.Select(fitted => KeyValuePair.Create(
+        fitted.Item.Id,
+        new ScoredItem(
+            fitted.Scores,
+            // An item left alone keeps the scores of its own model, whose predictions lie in the cache.
+            fitted.Scores.TestPredictions is { } test ? [.. test.Predicted.Select(labels => Points(test.Item, labels))] : Own[fitted.Item.Id].Points)));
 
     AlignmentMatrix Alignment(FeatureRecipe features)
     {

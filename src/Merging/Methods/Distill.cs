@@ -25,7 +25,7 @@ public sealed record Distill : JointMethod
     public double FeatureWeight { get; init; }
 
     /// <inheritdoc/>
-    protected internal override EncoderModel MakeEncoder(MergeGroup group, MergeWork work)
+    protected internal override EncoderModel MakeEncoder(MergeGroup group, MergeWork work) => group.Made.GetOrMake(this, group, () =>
     {
         var teachers = Teacher.Of(group, work);
         return Train(
@@ -35,5 +35,5 @@ public sealed record Distill : JointMethod
             [.. teachers.SelectMany((teacher, position) => teacher.Examples(position))],
             new() { Targets = 1, Features = FeatureWeight },
             work);
-    }
+    });
 }

@@ -49,6 +49,9 @@ public sealed record MergeGroup(Checkpoint Base, ImmutableArray<TokenizedItem> I
 
     /// <summary>Sizes of the encoder.</summary>
     public BertConfig Config => Base.Config;
+
+    /// <summary>Encoders made of these items and models before.</summary>
+    public MadeEncoders Made { get; init; } = new();
 }
 
 /// <summary>How a method works.</summary>

@@ -168,7 +168,7 @@ public sealed class JointTrainer : IDisposable
         for (var start = 0; start < rows.Length;)
         {
             var count = 1;
-            while (start + count < rows.Length && (count + 1) * rows[start + count].Ids.Length <= TokensPerPass)
+            while (start + count < rows.Length && count < model.ResponsesPerPass && (count + 1) * rows[start + count].Ids.Length <= TokensPerPass)
                 count++;
             loss += Pass(half, rows.AsSpan(start, count), rowWeight);
             start += count;
