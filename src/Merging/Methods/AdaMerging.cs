@@ -88,7 +88,7 @@ public sealed record AdaMerging : AdaptedMethod
             if (!values.Any(value => value.AsSpan().ContainsAnyExcept(0f)))
                 continue;
             if (Vectors == WeighedVectors.Ties)
-                values = Ties.Agreeing(values, Density);
+                values = Agreeing(values, Density);
             else if (redundant is not null)
                 values = Disentangled(values, redundant);
             taskVectors[name] = [.. values.Select(TaskVector.Dense)];
@@ -98,6 +98,32 @@ public sealed record AdaMerging : AdaptedMethod
         var coefficients = (Granularity == Granularity.Task ? [WeighedEncoder.Coefficient] : taskVectors.Keys.Select(WeighedEncoder.CoefficientOf))
             .ToDictionary(name => name, _ => coefficient);
         return new(group.Config, group.Base.Encoder, taskVectors.ToImmutable(), coefficients);
+    }
+
+    /// <summary>What trimming leaves of the changes of a tensor, without those that disagree with the elected sign.</summary>
+    static float[][] Agreeing(float[][] changes, double density)
+    {
+        float[] thresholds = [.. changes.Select(change => LargestMagnitude(change, Math.Max(1, (int)Math.Ceiling(density * change.Length))))];
+        float[][] agreeing = [.. changes.Select(change => new float[change.Length])];
+        for (var i = 0; i < changes[0].Length; i++)
+        {
+            var sum = 0.0;
+            for (var j = 0; j < changes.Length; j++)
+                sum += MathF.Abs(changes[j][i]) >= thresholds[j] ? changes[j][i] : 0;
+            for (var j = 0; j < changes.Length; j++)
+            {
+                if (MathF.Abs(changes[j][i]) >= thresholds[j] && Math.Sign(changes[j][i]) == Math.Sign(sum))
+                    agreeing[j][i] = changes[j][i];
+            }
+        }
+        return agreeing;
+    }
+
+    static float LargestMagnitude(float[] values, int rank)
+    {
+        var magnitudes = Array.ConvertAll(values, MathF.Abs);
+        Array.Sort(magnitudes);
+        return magnitudes[^rank];
     }
 
     // τᵢ − δ with δ = Σₖ aₖτₖ.

@@ -91,30 +91,6 @@ public sealed record Ties : TaskVectorMethod
         }
     }
 
-    /// <summary>What trimming leaves of the changes of one tensor, without those that disagree with the elected sign; not combined yet.</summary>
-    /// <param name="changes">The changes of each model, all as long.</param>
-    /// <param name="density">Share of each model's changes that is kept.</param>
-    internal static float[][] Agreeing(float[][] changes, double density)
-    {
-        var reference = new float[changes[0].Length];
-        var thresholds = changes.Select(change => Threshold(change, density)).ToArray();
-        float[][] agreeing = [.. changes.Select(change => new float[change.Length])];
-        for (var i = 0; i < reference.Length; i++)
-        {
-            var sign = Vote.Of(i, reference, changes, thresholds).Sign;
-            for (var j = 0; j < changes.Length; j++)
-                agreeing[j][i] = MathF.Abs(changes[j][i]) >= thresholds[j] && MathF.Sign(changes[j][i]) == sign ? changes[j][i] : 0;
-        }
-        return agreeing;
-
-        static float Threshold(float[] change, double density)
-        {
-            var magnitudes = Array.ConvertAll(change, MathF.Abs);
-            Array.Sort(magnitudes);
-            return magnitudes[^Math.Max(1, (int)Math.Ceiling(density * magnitudes.Length))];
-        }
-    }
-
     /// <summary>The sign that most weights elect, 0 if neither has more.</summary>
     static int MajoritySign(ExpertGroup group, float[] thresholds, CancellationToken stop)
     {
