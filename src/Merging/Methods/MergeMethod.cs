@@ -15,6 +15,7 @@ namespace ScoringService.Merging.Methods;
 [JsonDerivedType(typeof(Awd), "awd")]
 [JsonDerivedType(typeof(Dare), "dare")]
 [JsonDerivedType(typeof(DareTies), "dare-ties")]
+[JsonDerivedType(typeof(Fisher), "fisher")]
 [JsonDerivedType(typeof(FrozenBase), "frozen-base")]
 [JsonDerivedType(typeof(RegMean), "regmean")]
 [JsonDerivedType(typeof(SimpleAverage), "simple-average")]
