@@ -18,6 +18,7 @@ namespace ScoringService.Merging.Methods;
 [JsonDerivedType(typeof(DareTies), "dare-ties")]
 [JsonDerivedType(typeof(Distill), "distill")]
 [JsonDerivedType(typeof(EfficientWeightEnsembling), "e-wemoe")]
+[JsonDerivedType(typeof(Fisher), "fisher")]
 [JsonDerivedType(typeof(FrozenBase), "frozen-base")]
 [JsonDerivedType(typeof(LowRank), "low-rank")]
 [JsonDerivedType(typeof(MultiTask), "multi-task")]

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using ScoringService.Inference.Checkpoints;
-using ScoringService.Inference.Encoders;
 using ScoringService.Merging.Alignment;
 
 namespace ScoringService.Merging.Methods;
@@ -12,7 +11,7 @@ namespace ScoringService.Merging.Methods;
 /// <see cref="InputGrams"/>. Everything else moves along the mean task vector, θ = θ₀ + (λ/T) Σᵢ τᵢ.
 /// </summary>
 [Description("Fits every linear layer, in least squares, to what the items' own layers make of their responses; averages everything else.")]
-public sealed record RegMean : MergeMethod
+public sealed record RegMean : ResponseMethod
 {
     /// <summary>
     /// Share α of the Gram matrices' off-diagonal elements that is kept. From 0 to 1; default 0.99, which was better than 0.9 on the responses of
@@ -27,25 +26,8 @@ public sealed record RegMean : MergeMethod
     [Range(0.0, 2.0)]
     public double Lambda { get; init; } = 1;
 
-    /// <summary>Training responses per item, drawn at random; all where there are fewer. Default 256.</summary>
-    [Description("Training responses per item that the Gram matrices are made from; all where there are fewer.")]
-    [Range(1, 4096)]
-    public int Samples { get; init; } = 256;
-
-    /// <summary>Seed of the draw. Default 0.</summary>
-    [Description("Seed that decides which responses are drawn.")]
-    [Range(0, int.MaxValue)]
-    public int Seed { get; init; }
-
     /// <inheritdoc/>
-    protected internal override EncoderModel MakeEncoder(MergeGroup group, MergeWork work) => new StaticEncoder(group.Config, Combine(group, work));
-
-    /// <summary>Merges the encoders of a group.</summary>
-    /// <param name="group">The items, their models and their responses.</param>
-    /// <param name="work">How to run, whom to tell, when to stop.</param>
-    /// <returns>The merged tensors by name. A tensor that no model has changed stays the base's.</returns>
-    /// <exception cref="MergeException">Models do not fit together, or an item has no training responses.</exception>
-    public IReadOnlyDictionary<string, Tensor> Combine(MergeGroup group, MergeWork work)
+    public override IReadOnlyDictionary<string, Tensor> Combine(MergeGroup group, MergeWork work)
     {
         var encoders = group.Ids.Select(id => group.Models.TryGetValue(id, out var model) ? model.Encoder : null).ToArray();
         var average = new TaskArithmetic { Lambda = Lambda / encoders.Length };
@@ -58,10 +40,8 @@ public sealed record RegMean : MergeMethod
         {
             var item = group.Items[model];
             work.Progress.Report(new("gram matrices", (double)model / (encoders.Length + 1), $"inputs of '{item.Id}'"));
-            if (item.Train.Length == 0)
-                throw new MergeException($"Item '{item.Id}' has no training responses, which RegMean reads. Upload some with split=train.");
             var runtime = work.Runtime with { Threads = work.Threads };
-            var grams = InputGrams.Of(group.Config, encoders[model]!, item.DrawTrain(Samples, Seed), runtime, work.Stop);
+            var grams = InputGrams.Of(group.Config, encoders[model]!, Draw(item), runtime, work.Stop);
             foreach (var layer in grams.Keys.Where(IsChanged))
                 systems.TryAdd(layer, new([.. encoders.Select(encoder => encoder![WeightOf(layer)])], Alpha));
             ForEachSystem((layer, system) => system.Add(model, grams[layer]));

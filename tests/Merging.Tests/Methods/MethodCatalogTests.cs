@@ -6,7 +6,7 @@ namespace ScoringService.Merging.Tests.Methods;
 
 public sealed class MethodCatalogTests
 {
-    const string Names = "awd, dare, dare-ties, frozen-base, regmean, simple-average, task-arithmetic, ties";
+    const string Names = "awd, dare, dare-ties, fisher, frozen-base, regmean, simple-average, task-arithmetic, ties";
 
     [Fact]
     public void A_recipe_without_a_method_averages() => Assert.Equal(new SimpleAverage(), MethodCatalog.Parse(new MergeRecipe().Method, out _));

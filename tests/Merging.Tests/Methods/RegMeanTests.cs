@@ -87,13 +87,6 @@ public sealed class RegMeanTests
     }
 
     [Fact]
-    public void A_group_of_one_keeps_its_encoder()
-    {
-        var group = Group("a");
-        Assert.All(new RegMean().Combine(group, Work), tensor => Assert.Same(group.Models["a"].Encoder[tensor.Key], tensor.Value));
-    }
-
-    [Fact]
     public void Only_linear_weights_differ_from_the_plain_average()
     {
         var group = Group("a", "b", "c");
@@ -128,33 +121,6 @@ public sealed class RegMeanTests
             var d = Enumerable.Range(row * gram.Rows, gram.Rows).Select(i => (double)merged.Values[i] - own.Values[i]).ToArray();
             return Enumerable.Range(0, gram.Rows).Sum(i => Enumerable.Range(0, gram.Rows).Sum(j => d[i] * gram[i, j] * d[j]));
         });
-    }
-
-    [Fact]
-    public void The_order_of_the_items_hardly_matters_and_the_same_merge_gives_the_same_bits()
-    {
-        var merged = new RegMean().Combine(Group("a", "b", "c"), Work);
-        AssertClose(merged, new RegMean().Combine(Group("c", "a", "b"), Work), 1e-6f, seed: 0);
-        AssertClose(merged, new RegMean().Combine(Group("a", "b", "c"), Work with { Threads = 1 }), 0, seed: 0);
-    }
-
-    [Fact]
-    public void Models_equal_to_the_base_merge_to_it()
-    {
-        var group = Group("a", "b");
-        var unchanged = group with
-        {
-            Models = group.Models.ToDictionary(model => model.Key, model => model.Value with { Encoder = new Dictionary<string, Tensor>(group.Base.Encoder) }),
-        };
-        Assert.All(new RegMean().Combine(unchanged, Work), tensor => Assert.Same(group.Base.Encoder[tensor.Key], tensor.Value));
-    }
-
-    [Fact]
-    public void Items_without_training_responses_are_refused_by_name()
-    {
-        var group = Group("a", "b");
-        var empty = group with { Items = [group.Items[0], group.Items[1] with { Train = [] }] };
-        Assert.Contains("'b' has no training responses", Assert.Throws<MergeException>(() => new RegMean().Combine(empty, Work)).Message, StringComparison.Ordinal);
     }
 
     static Tensor Row(params float[] values) => new([1, values.Length], values);
