@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using System.Text.Json.Serialization;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
@@ -60,22 +59,21 @@ public abstract record AdaptedMethod : MergeMethod
             return rates.Keys.ToDictionary(name => name, model.TensorOf);
         var heads = StackedHeads.Of([.. group.Items.Select(item => item.Data.Item)], [.. group.Ids.Select(id => group.Models[id].Head)]);
         using var trainer = new JointTrainer(model, rates, heads, headRate: null, Terms(), weightDecay: 0, work);
-        var batches = Examples(group, work).Select((examples, item) => Cycle(examples, new Random(Seed + item))).ToArray();
-        for (var step = 0; step < Steps; step++)
-        {
-            var loss = trainer.Step([.. batches.SelectMany(Next)], rate: 1);
-            work.Progress.Report(new("merging", (double)(step + 1) / Steps, string.Create(
-                CultureInfo.InvariantCulture, $"adaptation, step {step + 1} of {Steps}, objective {loss:F3}")));
-        }
+        JointTraining.Run(trainer, Batches([.. Examples(group, work)]), Steps, _ => 1, "adaptation", work);
         return trainer.Trained();
+    }
 
-        IEnumerable<JointExample> Next(IEnumerator<JointExample> examples)
+    /// <summary>For each step, as many responses of every item, each item's in an order of its own, again and again.</summary>
+    IEnumerable<JointExample[]> Batches(ImmutableArray<JointExample>[] items)
+    {
+        var cycles = items.Select((examples, item) => Cycle(examples, new Random(Seed + item)).GetEnumerator()).ToArray();
+        while (true)
+            yield return [.. cycles.SelectMany(cycle => Enumerable.Range(0, BatchSize).Select(_ => Next(cycle)))];
+
+        static JointExample Next(IEnumerator<JointExample> cycle)
         {
-            for (var i = 0; i < BatchSize; i++)
-            {
-                examples.MoveNext();
-                yield return examples.Current;
-            }
+            cycle.MoveNext();
+            return cycle.Current;
         }
     }
 
@@ -92,7 +90,7 @@ public abstract record AdaptedMethod : MergeMethod
             new JointExample(ids, position, [.. response.Labels.Select(holds => holds ? 1f : 0f)])).ToImmutableArray());
 
     /// <summary>The examples in random order, again and again.</summary>
-    static IEnumerator<JointExample> Cycle(ImmutableArray<JointExample> examples, Random random)
+    static IEnumerable<JointExample> Cycle(ImmutableArray<JointExample> examples, Random random)
     {
         JointExample[] order = [.. examples];
         while (true)

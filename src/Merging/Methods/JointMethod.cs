@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
@@ -61,20 +60,20 @@ public abstract record JointMethod : MergeMethod
         var rates = BertTensors.Shapes(group.Config).Keys.Except(BertTensors.EmbeddingTables).ToDictionary(name => name, _ => (float)LearningRate);
         using var trainer = new JointTrainer(encoder, rates, heads, (float)HeadLearningRate, objective, (float)WeightDecay, work);
 
+        var schedule = new LearningRateSchedule(Epochs * ((examples.Length + BatchSize - 1) / BatchSize), WarmupFraction: .1);
+        JointTraining.Run(trainer, Batches(examples), schedule.Steps, schedule.Factor, "joint training", work);
+        return encoder with { Shared = trainer.Shared() };
+    }
+
+    IEnumerable<JointExample[]> Batches(ImmutableArray<JointExample> examples)
+    {
         var random = new Random(Seed);
         int[] lengths = [.. examples.Select(example => example.Ids.Length)];
-        var schedule = new LearningRateSchedule(Epochs * ((examples.Length + BatchSize - 1) / BatchSize), WarmupFraction: .1);
-        var step = 0;
-        for (var epoch = 1; epoch <= Epochs; epoch++)
+        for (var epoch = 0; epoch < Epochs; epoch++)
         {
             foreach (var batch in Minibatches.OfSimilarLength(lengths, BatchSize, random))
-            {
-                var loss = trainer.Step(Array.ConvertAll(batch, i => examples[i]), schedule.Factor(step++));
-                work.Progress.Report(new("merging", (double)step / schedule.Steps, string.Create(
-                    CultureInfo.InvariantCulture, $"joint training, epoch {epoch} of {Epochs}, loss {loss:F3}")));
-            }
+                yield return Array.ConvertAll(batch, i => examples[i]);
         }
-        return encoder with { Shared = trainer.Shared() };
     }
 
     // Fitted first: a random head's first gradients would distort the features (Kumar et al. 2022, LP-FT).

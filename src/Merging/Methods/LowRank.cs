@@ -52,9 +52,9 @@ public sealed record LowRank : AdaptedMethod
     [Range(0.0, 2.0)]
     public double SharedLambda { get; init; } = 0.3;
 
-    /// <summary>What a truncation loses least of. Default the layers' outputs.</summary>
+    /// <summary>What a truncation loses least of. Default the weights: on MIND-CA the outputs were not better.</summary>
     [Description("Whether a truncation is closest in the weights, or in what they make of the item's responses.")]
-    public LowRankFit Fit { get; init; } = LowRankFit.Outputs;
+    public LowRankFit Fit { get; init; }
 
     /// <summary>Training responses per item that the Gram matrices are made from. Default 256.</summary>
     [Description("Training responses per item from which layers' inputs are known, where the fit is to outputs.")]

@@ -62,6 +62,9 @@ public sealed record MergeGroup(Checkpoint Base, ImmutableArray<TokenizedItem> I
 /// <param name="Stop">Gives up within a second or so.</param>
 public sealed record MergeWork(RuntimeOptions Runtime, int Threads, IProgress<StageProgress> Progress, CancellationToken Stop)
 {
+    /// <summary>Directory where long training keeps its state, to go on from when the same merge is asked for again; null keeps nothing.</summary>
+    public string? Unfinished { get; init; }
+
     /// <summary>Takes what a method finds out besides the encoder.</summary>
     public MethodFindings Findings { get; } = new();
 }

@@ -6,11 +6,7 @@ namespace ScoringService.Merging.Training;
 
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), on gradients clipped to a global norm.</summary>
 /// <remarks>Bits do not depend on the number of threads: every element is updated on its own, and norms are summed in a fixed order.</remarks>
-/// <param name="parameters">What is trained; each at its own learning rate.</param>
-/// <param name="weightDecay">λ: what a step at learning rate 1 takes off every value, as a fraction of it.</param>
-/// <param name="clipNorm">Gradients whose joint Euclidean norm is larger are scaled down to it.</param>
-/// <param name="threads">Threads that work on an update; 0 for all.</param>
-public sealed class AdamW(IReadOnlyList<Parameter> parameters, float weightDecay, float clipNorm, int threads = 0)
+public sealed class AdamW
 {
     const float Beta1 = .9f;
     const float Beta2 = .999f;
@@ -19,19 +15,40 @@ public sealed class AdamW(IReadOnlyList<Parameter> parameters, float weightDecay
     // Small enough to spread a large tensor over threads, large enough to be worth handing out.
     const int ChunkLength = 1 << 16;
 
-    readonly ImmutableArray<Slice> slices = [.. parameters.SelectMany(Slices)];
-    readonly ParallelOptions parallel = new() { MaxDegreeOfParallelism = threads == 0 ? -1 : threads };
-    int steps;
+    readonly ImmutableArray<Moments> moments;
+    readonly ImmutableArray<Slice> slices;
+    readonly float weightDecay;
+    readonly float clipNorm;
+    readonly ParallelOptions parallel;
+
+    /// <summary>Prepares training.</summary>
+    /// <param name="parameters">What is trained; each at its own learning rate.</param>
+    /// <param name="weightDecay">λ: what a step at learning rate 1 takes off every value, as a fraction of it.</param>
+    /// <param name="clipNorm">Gradients whose joint Euclidean norm is larger are scaled down to it.</param>
+    /// <param name="threads">Threads that work on an update; 0 for all.</param>
+    public AdamW(IReadOnlyList<Parameter> parameters, float weightDecay, float clipNorm, int threads = 0)
+    {
+        (this.weightDecay, this.clipNorm) = (weightDecay, clipNorm);
+        moments = [.. parameters.Select(parameter => new Moments(parameter))];
+        slices = [.. moments.SelectMany(Slices)];
+        parallel = new() { MaxDegreeOfParallelism = threads == 0 ? -1 : threads };
+    }
+
+    /// <summary>Steps taken.</summary>
+    internal int Steps { get; set; }
+
+    /// <summary>What a next step depends on besides the parameters' values and <see cref="Steps"/>.</summary>
+    internal ImmutableArray<Moments> State => moments;
 
     /// <summary>Moves every parameter by its gradient.</summary>
     /// <param name="rate">What learning rates are multiplied by in this step: the schedule.</param>
     /// <returns>Joint norm of the gradients before clipping.</returns>
     public float Step(float rate)
     {
-        steps++;
+        Steps++;
         var norm = GradientNorm();
         var clip = MathF.Min(1, clipNorm / (norm + 1e-6f));
-        var (correction1, correction2) = (1 - Math.Pow(Beta1, steps), 1 - Math.Pow(Beta2, steps));
+        var (correction1, correction2) = (1 - Math.Pow(Beta1, Steps), 1 - Math.Pow(Beta2, Steps));
         Parallel.ForEach(slices, parallel, slice =>
         {
             var step = slice.Parameter.LearningRate * rate;
@@ -73,11 +90,22 @@ public sealed class AdamW(IReadOnlyList<Parameter> parameters, float weightDecay
         }
     }
 
-    static IEnumerable<Slice> Slices(Parameter parameter)
+    static IEnumerable<Slice> Slices(Moments moments)
     {
-        var (first, second) = (new float[parameter.Values.Length], new float[parameter.Values.Length]);
-        for (var start = 0; start < parameter.Values.Length; start += ChunkLength)
-            yield return new(parameter, first, second, start, Math.Min(ChunkLength, parameter.Values.Length - start));
+        for (var start = 0; start < moments.First.Length; start += ChunkLength)
+            yield return new(moments.Parameter, moments.First, moments.Second, start, Math.Min(ChunkLength, moments.First.Length - start));
+    }
+
+    /// <summary>A parameter's running means.</summary>
+    internal sealed class Moments(Parameter parameter)
+    {
+        public Parameter Parameter => parameter;
+
+        /// <summary>Of the gradient.</summary>
+        public float[] First { get; } = new float[parameter.Values.Length];
+
+        /// <summary>Of its square.</summary>
+        public float[] Second { get; } = new float[parameter.Values.Length];
     }
 
     sealed record Slice(Parameter Parameter, float[] First, float[] Second, int Start, int Length)

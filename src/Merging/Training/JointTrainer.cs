@@ -1,6 +1,11 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.ML.OnnxRuntime;
+using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Graphs;
 using ScoringService.Inference.Scoring;
@@ -36,6 +41,9 @@ public sealed class JointTrainer : IDisposable
     const string ClassWeight = "class weight";
     const string LabelWeight = "label weight";
     const string Loss = "loss";
+    const string FirstMoment = " first moment";
+    const string SecondMoment = " second moment";
+    const string StepsKey = "steps";
 
     readonly EncoderModel model;
     readonly StackedHeads heads;
@@ -61,6 +69,7 @@ public sealed class JointTrainer : IDisposable
         Methods.MergeWork work)
     {
         (this.model, this.heads) = (model, heads);
+        Settings = string.Create(CultureInfo.InvariantCulture, $"{objective} {headRate} {weightDecay} {string.Join(' ', rates.OrderBy(rate => rate.Key, StringComparer.Ordinal))}");
         var graph = new Graph();
         var nodes = new Dictionary<string, Node>();
         var encoder = model.Build(graph, Declare);
@@ -136,6 +145,54 @@ public sealed class JointTrainer : IDisposable
         return double.IsFinite(loss) && float.IsFinite(norm)
             ? loss
             : throw new ArithmeticException("Training diverged: its objective is no longer finite. Lower the learning rate.");
+    }
+
+    /// <summary>What decides a step besides weights and responses.</summary>
+    internal string Settings { get; }
+
+    /// <summary>Adds every weight that a step reads to a hash.</summary>
+    internal void AppendWeights(IncrementalHash hash)
+    {
+        foreach (var name in session.InputNames.Where(name => trained.ContainsKey(name) || frozen.ContainsKey(name)).Order(StringComparer.Ordinal))
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(name));
+            hash.AppendData(MemoryMarshal.AsBytes<float>(trained.TryGetValue(name, out var parameter) ? parameter.Values : TensorOf(name).Values));
+        }
+    }
+
+    /// <summary>Writes the state: a file that appears complete or not at all.</summary>
+    internal void Keep(string path)
+    {
+        var tensors = new Dictionary<string, Tensor>();
+        foreach (var moments in optimizer.State)
+        {
+            var parameter = moments.Parameter;
+            tensors[parameter.Name] = new(parameter.Shape, parameter.Values);
+            tensors[$"{parameter.Name}{FirstMoment}"] = new(parameter.Shape, moments.First);
+            tensors[$"{parameter.Name}{SecondMoment}"] = new(parameter.Shape, moments.Second);
+        }
+        var unfinished = $"{path}.new";
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.Delete(unfinished);
+        SafetensorsWriter.Write(
+            unfinished, tensors, new Dictionary<string, string> { [StepsKey] = optimizer.Steps.ToString(CultureInfo.InvariantCulture) });
+        File.Move(unfinished, path, overwrite: true);
+    }
+
+    /// <summary>Goes back to a state that was kept.</summary>
+    /// <returns>The steps that were taken until then; 0 where there is none.</returns>
+    internal int Restore(string path)
+    {
+        if (!File.Exists(path))
+            return 0;
+        using var file = SafetensorsFile.Open(path);
+        foreach (var moments in optimizer.State)
+        {
+            file.Read(moments.Parameter.Name, moments.Parameter.Values);
+            file.Read($"{moments.Parameter.Name}{FirstMoment}", moments.First);
+            file.Read($"{moments.Parameter.Name}{SecondMoment}", moments.Second);
+        }
+        return optimizer.Steps = int.Parse(file.Metadata[StepsKey], CultureInfo.InvariantCulture);
     }
 
     /// <summary>Copies of the trained tensors of the encoder, by name.</summary>

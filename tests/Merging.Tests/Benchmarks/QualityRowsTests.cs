@@ -12,9 +12,9 @@ public sealed class QualityRowsTests
     static readonly MergePlan Plan = MergePlan.Of([["a", "d", "f"], ["b", "c"], ["e"]], Items);
 
     [Fact]
-    public void Every_sample_recipe_is_a_row()
+    public void Every_sample_recipe_is_a_row_or_named_as_not_measured()
     {
-        var measured = QualityRows.Files.Select(row => row.File).Append("frozen-base.yaml").ToHashSet();
+        var measured = QualityRows.Files.Select(row => row.File).Append("frozen-base.yaml").Concat(QualityRows.NotMeasured).ToHashSet();
 
         Assert.All(System.IO.Directory.EnumerateFiles(Directory, "*.yaml"), path => Assert.Contains(Path.GetFileName(path), measured));
     }
