@@ -6,7 +6,7 @@ using ScoringService.Merging.Alignment;
 
 namespace ScoringService.Benchmarks;
 
-/// <summary>How long merging takes. So far: the distances that a plan follows from.</summary>
+/// <summary>How long merging takes: the distances that a plan follows from, and the methods that need nothing but weights.</summary>
 static class MergingCommand
 {
     const int Samples = 256, Hidden = 384, Items = 11;
@@ -26,6 +26,8 @@ static class MergingCommand
             var pair = Seconds(() => AlignmentMatrix.Of(clouds[..2], 1, null, stop));
             results.Add(Row("gw-pair-256", pair, null));
             results.Add(Row($"gw-{Items}-items", Seconds(() => AlignmentMatrix.Of(clouds, Environment.ProcessorCount, null, stop)), pair));
+            foreach (var row in MergingFiles.Measure(stop))
+                results.Add(row);
             results.Write(parsed.GetValue(output)!.FullName);
             Console.WriteLine(results.Markdown());
             return Task.FromResult(0);
@@ -60,9 +62,10 @@ static class MergingCommand
         return new([Samples, Hidden], values);
     }
 
-    static double Seconds(Action run)
+    /// <summary>The median of several runs.</summary>
+    public static double Seconds(Action run, int runs = 5)
     {
-        var times = Enumerable.Range(0, 5).Select(_ =>
+        var times = Enumerable.Range(0, runs).Select(_ =>
         {
             var watch = Stopwatch.StartNew();
             run();

@@ -71,6 +71,27 @@ public sealed unsafe class SafetensorsFile : IDisposable
     {
         var entry = Entry(name);
         ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, entry.Length, nameof(destination));
+        Convert(destination, entry);
+        RefuseNonFinite<float>(Path, name, destination);
+    }
+
+    /// <summary>
+    /// A tensor in fp32, from F32, F16 or BF16, mapped on its own: F32 is read in place, and no page of it stays in memory once the view is disposed.
+    /// </summary>
+    /// <param name="name">Name of the tensor.</param>
+    /// <returns>The values as they are: NaN and infinities are up to the caller.</returns>
+    /// <exception cref="InvalidCheckpointException">There is no such tensor, or it has another format.</exception>
+    public TensorView View(string name)
+    {
+        var entry = Entry(name);
+        // Nothing can be mapped of an empty tensor, and numbers at odd addresses are not for every processor.
+        return entry.Type == SafetensorsType.F32 && entry.Length > 0 && entry.Offset % sizeof(float) == 0
+            ? TensorView.Mapped(entry, map.CreateViewAccessor(entry.Offset, entry.Bytes, MemoryMappedFileAccess.Read))
+            : TensorView.Converted(entry, Convert);
+    }
+
+    void Convert(Span<float> destination, SafetensorsEntry entry)
+    {
         var bytes = Bytes(entry);
         switch (entry.Type)
         {
@@ -86,9 +107,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
                 TensorPrimitives.ShiftLeft(bits, 16, bits);
                 break;
             default:
-                throw new InvalidCheckpointException(Path, name, $"is {entry.Type}; weights must be F32, F16 or BF16. Convert it.");
+                throw new InvalidCheckpointException(Path, entry.Name, $"is {entry.Type}; weights must be F32, F16 or BF16. Convert it.");
         }
-        RefuseNonFinite<float>(Path, name, destination);
     }
 
     /// <summary>The values of an F64 tensor.</summary>

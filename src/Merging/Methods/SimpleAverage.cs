@@ -8,11 +8,11 @@ namespace ScoringService.Merging.Methods;
 public sealed record SimpleAverage : StaticMethod
 {
     /// <inheritdoc/>
-    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => (tensor, merged) =>
+    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => tensor => (start, merged) =>
     {
-        merged.Clear();
-        foreach (var expert in group.Values(tensor))
-            TensorPrimitives.Add(merged, expert, merged);
-        TensorPrimitives.Divide(merged, group.Items.Length, merged);
+        tensor.Values(0).Slice(start, merged.Length).CopyTo(merged);
+        for (var expert = 1; expert < tensor.Experts; expert++)
+            TensorPrimitives.Add(merged, tensor.Values(expert).Slice(start, merged.Length), merged);
+        TensorPrimitives.Divide(merged, tensor.Experts, merged);
     };
 }
