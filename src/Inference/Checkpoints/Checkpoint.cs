@@ -56,7 +56,7 @@ public sealed record Checkpoint(
     /// <param name="directory">Directory in Hugging Face's layout; its tokenizer is not looked at.</param>
     /// <exception cref="InvalidCheckpointException">A file is missing, malformed, or does not hold what <c>config.json</c> describes.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
-    public static MappedEncoder OpenEncoder(string directory)
+    public static EncoderFile OpenEncoder(string directory)
     {
         var config = ReadConfig(directory);
         var file = OpenWeights(directory);

@@ -11,5 +11,5 @@ public sealed class TensorsInMemory(IReadOnlyDictionary<string, Tensor> tensors)
         new OrderedDictionary<string, ImmutableArray<int>>(tensors.Select(tensor => KeyValuePair.Create(tensor.Key, tensor.Value.Shape)));
 
     /// <inheritdoc/>
-    public TensorView Open(string name) => TensorView.Of(tensors[name]);
+    public ReadOnlySpan<float> Read(string name, int start, Span<float> buffer) => tensors[name].Values.AsSpan(start, buffer.Length);
 }

@@ -51,25 +51,24 @@ public sealed record Awd : TaskVectorMethod
         foreach (var name in group.Tensors)
         {
             stop.ThrowIfCancellationRequested();
-            using var tensor = group.Open(name);
+            var tensor = group.Tensor(name);
             // Slices are summed up in their order, whichever thread was first: the same models give the same bits.
-            var parts = new Matrix[(tensor.Length + ExpertTensor.Slice - 1) / ExpertTensor.Slice];
-            tensor.ForEachSlice((start, length) => parts[start / ExpertTensor.Slice] = Gram(tensor, start, length));
+            var parts = new Matrix[tensor.Slices];
+            tensor.ForEachSlice(slice => parts[slice.Start / ExpertTensor.SliceLength] = Gram(slice));
             foreach (var part in parts)
                 TensorPrimitives.Add(gram.Values, part.Values, gram.Values);
         }
         return gram;
     }
 
-    static Matrix Gram(ExpertTensor tensor, int start, int length)
+    static Matrix Gram(ExpertSlice slice)
     {
-        tensor.RequireFinite(start, length);
-        Span<float> changes = stackalloc float[length];
-        var rows = new Matrix(tensor.Experts, length);
-        var gram = new Matrix(tensor.Experts, tensor.Experts);
+        Span<float> changes = stackalloc float[slice.Length];
+        var rows = new Matrix(slice.Experts, slice.Length);
+        var gram = new Matrix(slice.Experts, slice.Experts);
         for (var i = 0; i < gram.Rows; i++)
         {
-            tensor.Changes(i, start, changes);
+            slice.Changes(i, changes);
             TensorPrimitives.ConvertTruncating<float, double>(changes, rows.Row(i));
             for (var j = 0; j <= i; j++)
                 gram[j, i] = gram[i, j] = TensorPrimitives.Dot<double>(rows.Row(i), rows.Row(j));

@@ -34,7 +34,12 @@ public abstract record DareMethod : TaskVectorMethod
     {
         var (dropped, scale) = ((ulong)Math.ScaleB(Drop, 64), (float)(1 / (1 - Drop)));
         var combine = method.Prepare(group.With(DropAndRescale), stop);
-        return tensor => combine(tensor.With(DropAndRescale));
+        return tensor =>
+        {
+            var dropping = tensor.With(DropAndRescale);
+            var combineSlice = combine(dropping);
+            return (slice, merged) => combineSlice(slice.Of(dropping), merged);
+        };
 
         void DropAndRescale(string item, string tensor, int start, Span<float> changes)
         {

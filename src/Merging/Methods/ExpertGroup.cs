@@ -10,7 +10,7 @@ namespace ScoringService.Merging.Methods;
 /// <param name="changes">The part.</param>
 delegate void TaskVectorChange(string item, string tensor, int start, Span<float> changes);
 
-/// <summary>What a merge method sees of one group: the reference model θ₀ and the group's models θᵢ, of which one tensor is open at a time.</summary>
+/// <summary>What a merge method sees of one group: the reference model θ₀ and the group's models θᵢ, read slice by slice.</summary>
 public sealed class ExpertGroup
 {
     readonly string referenceName;
@@ -23,7 +23,7 @@ public sealed class ExpertGroup
     /// <param name="referenceName">What the reference is called in messages.</param>
     /// <param name="reference">The model that task vectors are relative to.</param>
     /// <param name="experts">The models of the items, with the same tensors as the reference.</param>
-    /// <param name="threads">Parts of a tensor that are worked on at once.</param>
+    /// <param name="threads">Slices of a tensor that are worked on at once.</param>
     /// <param name="change">What is done to task vectors before a method sees them; null for nothing.</param>
     internal ExpertGroup(
         ImmutableArray<string> items, string referenceName, ITensorStore reference, ImmutableArray<ITensorStore> experts, int threads,
@@ -43,9 +43,9 @@ public sealed class ExpertGroup
     /// <summary>Number of values of a tensor.</summary>
     public int Length(string tensor) => reference.Shapes[tensor].Aggregate(1, (length, size) => length * size);
 
-    /// <summary>Opens a tensor in all models.</summary>
-    public ExpertTensor Open(string tensor) =>
-        new(tensor, Items, referenceName, reference.Open(tensor), [.. experts.Select(expert => expert.Open(tensor))], threads, change);
+    /// <summary>A tensor in all models.</summary>
+    public ExpertTensor Tensor(string tensor) =>
+        new(tensor, Length(tensor), Items, referenceName, reference, experts, threads, change);
 
     /// <summary>The same group with other task vectors, computed part by part each time they are read.</summary>
     internal ExpertGroup With(TaskVectorChange taskVectors) => new(Items, referenceName, reference, experts, threads, taskVectors);

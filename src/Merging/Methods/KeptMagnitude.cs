@@ -10,6 +10,8 @@ namespace ScoringService.Merging.Methods;
 /// </summary>
 static class KeptMagnitude
 {
+    const uint Unsigned = 0x7fff_ffff;
+
     /// <summary>Bits that each pass counts by; together those of a float without its sign.</summary>
     static ReadOnlySpan<int> Levels => [12, 10, 9];
 
@@ -27,8 +29,7 @@ static class KeptMagnitude
         foreach (var name in group.Tensors)
         {
             stop.ThrowIfCancellationRequested();
-            using var tensor = group.Open(name);
-            count(tensor);
+            count(group.Tensor(name));
         }
     });
 
@@ -39,9 +40,10 @@ static class KeptMagnitude
         foreach (var bits in Levels)
         {
             shift -= bits;
-            var counts = new long[experts][];
+            // An encoder has far fewer values than an integer can count.
+            var counts = new int[experts][];
             for (var expert = 0; expert < experts; expert++)
-                counts[expert] = new long[1 << bits];
+                counts[expert] = new int[1 << bits];
             forEachTensor(tensor => Count(tensor, prefixes, shift, bits, counts));
             for (var expert = 0; expert < experts; expert++)
                 prefixes[expert] = (prefixes[expert] << bits) | LargestFirst(counts[expert], ref ranks[expert]);
@@ -50,25 +52,22 @@ static class KeptMagnitude
     }
 
     /// <summary>Counts the magnitudes that begin with their model's prefix by the bits that follow it.</summary>
-    static void Count(ExpertTensor tensor, uint[] prefixes, int shift, int bits, long[][] counts)
+    static void Count(ExpertTensor tensor, uint[] prefixes, int shift, int bits, int[][] counts)
     {
-        tensor.ForEachSlice((start, length) =>
+        tensor.ForEachSlice(slice =>
         {
-            Span<float> changes = stackalloc float[length];
+            Span<float> changes = stackalloc float[slice.Length];
             Span<int> local = stackalloc int[1 << bits];
             for (var expert = 0; expert < prefixes.Length; expert++)
             {
-                tensor.Changes(expert, start, changes);
+                slice.Changes(expert, changes);
                 local.Clear();
                 if (shift + bits == 31)
                     CountAll(changes, shift, local);
                 else
                     CountPrefix(changes, prefixes[expert], shift, bits, local);
                 lock (counts[expert])
-                {
-                    for (var bucket = 0; bucket < local.Length; bucket++)
-                        counts[expert][bucket] += local[bucket];
-                }
+                    TensorPrimitives.Add(counts[expert], local, counts[expert]);
             }
         });
     }
@@ -76,28 +75,28 @@ static class KeptMagnitude
     static void CountAll(Span<float> changes, int shift, Span<int> counts)
     {
         foreach (var change in MemoryMarshal.Cast<float, uint>(changes))
-            counts[(int)((change & 0x7fff_ffff) >> shift)]++;
+            counts[(int)((change & Unsigned) >> shift)]++;
     }
 
     static void CountPrefix(Span<float> changes, uint prefix, int shift, int bits, Span<int> counts)
     {
         var magnitudes = MemoryMarshal.Cast<float, uint>(changes);
-        TensorPrimitives.BitwiseAnd(magnitudes, 0x7fff_ffffu, magnitudes);
         var vectors = MemoryMarshal.Cast<uint, Vector<uint>>(magnitudes);
-        var wanted = new Vector<uint>(prefix);
+        var (wanted, unsigned) = (new Vector<uint>(prefix), new Vector<uint>(Unsigned));
         var mask = (1u << bits) - 1;
         for (var v = 0; v < vectors.Length; v++)
         {
             // Few magnitudes share the prefix: most vectors hold none.
-            if (Vector.EqualsAny(vectors[v] >> (shift + bits), wanted))
+            if (Vector.EqualsAny((vectors[v] & unsigned) >> (shift + bits), wanted))
                 CountOneByOne(magnitudes.Slice(v * Vector<uint>.Count, Vector<uint>.Count), counts);
         }
         CountOneByOne(magnitudes[(vectors.Length * Vector<uint>.Count)..], counts);
 
         void CountOneByOne(ReadOnlySpan<uint> some, Span<int> into)
         {
-            foreach (var magnitude in some)
+            foreach (var change in some)
             {
+                var magnitude = change & Unsigned;
                 if (magnitude >> (shift + bits) == prefix)
                     into[(int)((magnitude >> shift) & mask)]++;
             }
@@ -105,7 +104,7 @@ static class KeptMagnitude
     }
 
     /// <summary>The bucket that holds the <paramref name="rank"/>-th largest entry; <paramref name="rank"/> becomes its rank within the bucket.</summary>
-    static uint LargestFirst(ReadOnlySpan<long> counts, ref long rank)
+    static uint LargestFirst(ReadOnlySpan<int> counts, ref long rank)
     {
         var bucket = counts.Length - 1;
         for (; counts[bucket] < rank; bucket--)

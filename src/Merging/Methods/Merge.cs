@@ -6,8 +6,8 @@ namespace ScoringService.Merging.Methods;
 
 /// <summary>Combines the encoders of one group into one. Heads are never touched.</summary>
 /// <remarks>
-/// One tensor is open at a time, and every value is computed in the same order whatever the number of threads: the same models give the same bits, in
-/// memory or from files.
+/// Tensors are combined slice by slice, and every value is computed in the same order whatever the number of threads: the same models give the same
+/// bits, in memory or from files.
 /// </remarks>
 public static class Merge
 {
@@ -51,13 +51,14 @@ public static class Merge
                 continue;
             }
             merged.Add(name, reference[name].Zeros());
-            tensor.CopyTo(merged[name].Values);
+            var values = merged[name].Values;
+            tensor.ForEachSlice((start, slice) => slice.CopyTo(values.AsSpan(start)));
         }
         return merged;
     }
 
     /// <summary>
-    /// Combines the encoders of checkpoints on disk into a file, tensor by tensor: what is in memory at once is one tensor of each model. The file
+    /// Combines the encoders of checkpoints on disk into a file. What is in memory at once is a few slices of each model, never whole ones. The file
     /// appears complete or not at all.
     /// </summary>
     /// <param name="method">How tensors are combined.</param>
@@ -94,16 +95,11 @@ public static class Merge
         ArgumentNullException.ThrowIfNull(baseModel);
         ArgumentNullException.ThrowIfNull(models);
         ArgumentNullException.ThrowIfNull(writer);
-        var buffer = new float[writer.Entries.Values.Max(entry => entry.Length)];
         foreach (var tensor in Tensors(method, baseModel, group, models, threads, stop))
-        {
-            var values = buffer.AsMemory(0, tensor.Experts.Length);
-            tensor.CopyTo(values);
-            writer.Write(tensor.Experts.Name, values.Span);
-        }
+            tensor.ForEachSlice((start, slice) => writer.Write(tensor.Experts.Name, start, slice));
     }
 
-    /// <summary>The merged tensors, each to be read before the next is asked for.</summary>
+    /// <summary>The merged tensors, ready to be combined.</summary>
     static IEnumerable<MergedTensor> Tensors(
         StaticMethod method, ITensorStore baseModel, ImmutableArray<string> group, IReadOnlyDictionary<string, ITensorStore> models, int threads,
         CancellationToken stop)
@@ -121,7 +117,7 @@ public static class Merge
         foreach (var name in reference.Shapes.Keys)
         {
             stop.ThrowIfCancellationRequested();
-            using var tensor = members.Open(name);
+            var tensor = members.Tensor(name);
             yield return new(tensor, tensor.IsUnchanged() ? null : combine(tensor));
         }
     }
@@ -162,20 +158,21 @@ public static class Merge
     /// <param name="Combine">How its slices are combined; null if every model has the reference's values.</param>
     readonly record struct MergedTensor(ExpertTensor Experts, SliceCombiner? Combine)
     {
-        /// <summary>Writes the merged values.</summary>
-        /// <param name="merged">As long as the tensor.</param>
-        public void CopyTo(Memory<float> merged)
+        /// <summary>Hands out the merged values, several slices at once.</summary>
+        /// <param name="write">Told where in the tensor the slice begins.</param>
+        public void ForEachSlice(Action<int, ReadOnlySpan<float>> write)
         {
-            var (experts, combine) = (Experts, Combine);
-            experts.ForEachSlice((start, length) =>
+            var combine = Combine;
+            Experts.ForEachSlice(slice =>
             {
-                // Slice by slice, while the values are in the cache anyway.
-                experts.RequireFinite(start, length);
-                var slice = merged.Span.Slice(start, length);
                 if (combine is null)
-                    experts.Reference.Slice(start, length).CopyTo(slice);
-                else
-                    combine(start, slice);
+                {
+                    write(slice.Start, slice.Reference);
+                    return;
+                }
+                Span<float> merged = stackalloc float[slice.Length];
+                combine(slice, merged);
+                write(slice.Start, merged);
             });
         }
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics;
 using System.Runtime.InteropServices;
 
@@ -19,29 +20,30 @@ sealed class SignElection(float[] kept)
         foreach (var name in group.Tensors)
         {
             stop.ThrowIfCancellationRequested();
-            using var tensor = group.Open(name);
-            tensor.ForEachSlice((start, length) =>
+            group.Tensor(name).ForEachSlice(slice =>
             {
-                var trimmed = Trimmed(tensor, start, length, stackalloc Vector<float>[Vectors(length) * kept.Length]);
+                var rented = ArrayPool<Vector<float>>.Shared.Rent(Vectors(slice.Length) * kept.Length);
+                Trim(slice, rented);
                 var sum = 0L;
-                for (var i = 0; i < Vectors(length); i++)
-                    sum += (long)Vector.Sum(Sides.Of(trimmed, i, kept.Length).Sign());
+                for (var i = 0; i < Vectors(slice.Length); i++)
+                    sum += (long)Vector.Sum(Sides.Of(rented, i, kept.Length).Sign());
                 Interlocked.Add(ref balance, sum);
+                ArrayPool<Vector<float>>.Shared.Return(rented);
             });
         }
         return Math.Sign(balance);
     }
 
     /// <summary>The merged task vector τ* of a slice.</summary>
-    /// <param name="tensor">The tensor.</param>
-    /// <param name="start">Position of the slice's first value.</param>
+    /// <param name="slice">The slice.</param>
     /// <param name="tiedSign">The sign where changes cancel out.</param>
     /// <param name="disjoint">What becomes of the changes that agree.</param>
     /// <param name="merged">Receives τ*.</param>
-    public void Merge(ExpertTensor tensor, int start, int tiedSign, DisjointMerge disjoint, Span<float> merged)
+    public void Merge(ExpertSlice slice, int tiedSign, DisjointMerge disjoint, Span<float> merged)
     {
         Span<Vector<float>> result = stackalloc Vector<float>[Vectors(merged.Length)];
-        var trimmed = Trimmed(tensor, start, merged.Length, stackalloc Vector<float>[result.Length * kept.Length]);
+        var trimmed = ArrayPool<Vector<float>>.Shared.Rent(result.Length * kept.Length);
+        Trim(slice, trimmed);
         for (var i = 0; i < result.Length; i++)
         {
             var sides = Sides.Of(trimmed, i, kept.Length);
@@ -65,18 +67,19 @@ sealed class SignElection(float[] kept)
             });
         }
         MemoryMarshal.Cast<Vector<float>, float>(result)[..merged.Length].CopyTo(merged);
+        ArrayPool<Vector<float>>.Shared.Return(trimmed);
     }
 
     static int Vectors(int length) => (length + Vector<float>.Count - 1) / Vector<float>.Count;
 
     /// <summary>The changes that trimming keeps, 0 for the others: for each vector of weights, that of every model in turn.</summary>
-    Span<Vector<float>> Trimmed(ExpertTensor tensor, int start, int length, Span<Vector<float>> trimmed)
+    void Trim(ExpertSlice slice, Span<Vector<float>> trimmed)
     {
-        Span<Vector<float>> changes = stackalloc Vector<float>[Vectors(length)];
+        Span<Vector<float>> changes = stackalloc Vector<float>[Vectors(slice.Length)];
         changes.Clear();
         for (var expert = 0; expert < kept.Length; expert++)
         {
-            tensor.Changes(expert, start, MemoryMarshal.Cast<Vector<float>, float>(changes)[..length]);
+            slice.Changes(expert, MemoryMarshal.Cast<Vector<float>, float>(changes)[..slice.Length]);
             var smallest = new Vector<float>(kept[expert]);
             for (var i = 0; i < changes.Length; i++)
             {
@@ -84,7 +87,6 @@ sealed class SignElection(float[] kept)
                     Vector.GreaterThanOrEqual(Vector.Abs(changes[i]), smallest), changes[i], Vector<float>.Zero);
             }
         }
-        return trimmed;
     }
 
     /// <summary>Sums of the magnitudes of a vector's changes, by their direction.</summary>

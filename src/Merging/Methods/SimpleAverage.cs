@@ -8,11 +8,12 @@ namespace ScoringService.Merging.Methods;
 public sealed record SimpleAverage : StaticMethod
 {
     /// <inheritdoc/>
-    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => tensor => (start, merged) =>
+    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => _ => (slice, merged) =>
     {
-        tensor.Values(0).Slice(start, merged.Length).CopyTo(merged);
-        for (var expert = 1; expert < tensor.Experts; expert++)
-            TensorPrimitives.Add(merged, tensor.Values(expert).Slice(start, merged.Length), merged);
-        TensorPrimitives.Divide(merged, tensor.Experts, merged);
+        Span<float> buffer = stackalloc float[merged.Length];
+        merged.Clear();
+        for (var expert = 0; expert < slice.Experts; expert++)
+            TensorPrimitives.Add(merged, slice.Values(expert, buffer), merged);
+        TensorPrimitives.Divide(merged, slice.Experts, merged);
     };
 }

@@ -3,13 +3,13 @@ using ScoringService.Inference.Encoders;
 namespace ScoringService.Merging.Methods;
 
 /// <summary>Finds out what there is to know of one whole tensor, and returns how its slices are combined.</summary>
-/// <param name="tensor">The tensor in every model; open until its last slice is combined.</param>
+/// <param name="tensor">The tensor in every model.</param>
 public delegate SliceCombiner TensorCombiner(ExpertTensor tensor);
 
 /// <summary>Writes the combination of one slice of a tensor. Slices do not depend on each other, and several are combined at once.</summary>
-/// <param name="start">Position in the tensor of the slice's first value.</param>
-/// <param name="merged">Receives the slice.</param>
-public delegate void SliceCombiner(int start, Span<float> merged);
+/// <param name="slice">The slice in every model.</param>
+/// <param name="merged">Receives the combination; as long as the slice.</param>
+public delegate void SliceCombiner(ExpertSlice slice, Span<float> merged);
 
 /// <summary>A method that needs nothing but weights: it combines the encoders of a group into one of the same architecture, tensor by tensor.</summary>
 public abstract record StaticMethod : MergeMethod

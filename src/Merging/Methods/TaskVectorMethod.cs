@@ -23,15 +23,15 @@ public abstract record TaskVectorMethod : StaticMethod
 
     /// <summary>θ = θ₀ + Σᵢ wᵢ τᵢ.</summary>
     /// <param name="weights">wᵢ of each task vector.</param>
-    private protected static TensorCombiner WeightedSum(float[] weights) => tensor => (start, merged) =>
+    private protected static TensorCombiner WeightedSum(float[] weights) => _ => (slice, merged) =>
     {
         Span<float> changes = stackalloc float[merged.Length];
         merged.Clear();
         for (var expert = 0; expert < weights.Length; expert++)
         {
-            tensor.Changes(expert, start, changes);
+            slice.Changes(expert, changes);
             TensorPrimitives.MultiplyAdd(changes, weights[expert], merged, merged);
         }
-        TensorPrimitives.Add(tensor.Reference.Slice(start, merged.Length), merged, merged);
+        TensorPrimitives.Add(slice.Reference, merged, merged);
     };
 }

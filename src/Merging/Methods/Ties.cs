@@ -69,20 +69,20 @@ public sealed record Ties : TaskVectorMethod
             return tensor =>
             {
                 var election = new SignElection(KeptMagnitude.Of(tensor, Math.Max(1, (int)Math.Ceiling(Density * tensor.Length))));
-                return (start, merged) => Combine(tensor, election, tiedSign: 0, start, merged);
+                return (slice, merged) => Combine(slice, election, tiedSign: 0, merged);
             };
         }
 
         var length = group.Tensors.Sum(tensor => (long)group.Length(tensor));
         var model = new SignElection(KeptMagnitude.Of(group, Math.Min(length, (long)(Density * length) + 1), stop));
         var majority = model.Majority(group, stop);
-        return tensor => (start, merged) => Combine(tensor, model, majority, start, merged);
+        return _ => (slice, merged) => Combine(slice, model, majority, merged);
     }
 
-    void Combine(ExpertTensor tensor, SignElection election, int tiedSign, int start, Span<float> merged)
+    void Combine(ExpertSlice slice, SignElection election, int tiedSign, Span<float> merged)
     {
-        election.Merge(tensor, start, tiedSign, Merge, merged);
+        election.Merge(slice, tiedSign, Merge, merged);
         TensorPrimitives.Multiply(merged, (float)Lambda, merged);
-        TensorPrimitives.Add(merged, tensor.Reference.Slice(start, merged.Length), merged);
+        TensorPrimitives.Add(merged, slice.Reference, merged);
     }
 }

@@ -93,8 +93,8 @@ public sealed class MergeFilesTests : IDisposable
 
     sealed class Checkpoints(string directory) : IDisposable
     {
-        readonly MappedEncoder start = Checkpoint.OpenEncoder(Path.Combine(directory, "base"));
-        readonly MappedEncoder[] items = [.. Group.Select(id => Checkpoint.OpenEncoder(Path.Combine(directory, id)))];
+        readonly EncoderFile start = Checkpoint.OpenEncoder(Path.Combine(directory, "base"));
+        readonly EncoderFile[] items = [.. Group.Select(id => Checkpoint.OpenEncoder(Path.Combine(directory, id)))];
 
         public ITensorStore Base => start;
 

@@ -2,8 +2,8 @@ using System.Collections.Immutable;
 
 namespace ScoringService.Inference.Checkpoints;
 
-/// <summary>An encoder in a checkpoint on disk. Only the header is read until a tensor is opened, and nothing is kept when it is closed.</summary>
-public sealed class MappedEncoder : ITensorStore, IDisposable
+/// <summary>An encoder in a checkpoint on disk. Only the header is read until a tensor is asked for, and nothing is kept of it.</summary>
+public sealed class EncoderFile : ITensorStore, IDisposable
 {
     readonly SafetensorsFile file;
     readonly IReadOnlyDictionary<string, string> names;
@@ -11,7 +11,7 @@ public sealed class MappedEncoder : ITensorStore, IDisposable
     /// <param name="config">Sizes of the encoder.</param>
     /// <param name="file">The weights.</param>
     /// <param name="names">Names in the file by our names.</param>
-    internal MappedEncoder(BertConfig config, SafetensorsFile file, IReadOnlyDictionary<string, string> names) =>
+    internal EncoderFile(BertConfig config, SafetensorsFile file, IReadOnlyDictionary<string, string> names) =>
         (Config, this.file, this.names, Shapes) = (config, file, names, BertTensors.Shapes(config));
 
     /// <summary>Sizes of the encoder.</summary>
@@ -21,7 +21,11 @@ public sealed class MappedEncoder : ITensorStore, IDisposable
     public IReadOnlyDictionary<string, ImmutableArray<int>> Shapes { get; }
 
     /// <inheritdoc/>
-    public TensorView Open(string name) => file.View(names[name]);
+    public ReadOnlySpan<float> Read(string name, int start, Span<float> buffer)
+    {
+        file.Read(names[name], start, buffer);
+        return buffer;
+    }
 
     /// <inheritdoc/>
     public void Dispose() => file.Dispose();
