@@ -168,7 +168,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
     }
 
     /// <summary>Refuses NaN and infinities by name and position.</summary>
-    internal static void RefuseNonFinite<T>(string file, string name, ReadOnlySpan<T> values, int start = 0) where T : System.Numerics.IFloatingPointIeee754<T>
+    internal static void RefuseNonFinite<T>(string file, string name, ReadOnlySpan<T> values, int start = 0)
+        where T : System.Numerics.IFloatingPointIeee754<T>
     {
         if (values.IsEmpty || TensorPrimitives.IsFiniteAll(values)) return;
         var i = 0;

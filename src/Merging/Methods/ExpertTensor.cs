@@ -111,6 +111,7 @@ public sealed class ExpertTensor
         while (float.IsFinite(values[i]))
             i++;
         var owner = item is null ? referenceName : $"item model '{item}'";
-        throw new MergeException($"{Name} in {owner} holds {values[i]} at position {start + i}; every value must be finite. Train or import the model again.");
+        throw new MergeException(
+            $"{Name} in {owner} holds {values[i]} at position {start + i}; every value must be finite. Train or import the model again.");
     }
 }

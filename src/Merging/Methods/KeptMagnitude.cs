@@ -103,7 +103,9 @@ static class KeptMagnitude
         }
     }
 
-    /// <summary>The bucket that holds the <paramref name="rank"/>-th largest entry; <paramref name="rank"/> becomes its rank within the bucket.</summary>
+    /// <summary>
+    /// The bucket that holds the <paramref name="rank"/>-th largest entry; <paramref name="rank"/> becomes its rank within the bucket.
+    /// </summary>
     static uint LargestFirst(ReadOnlySpan<int> counts, ref long rank)
     {
         var bucket = counts.Length - 1;
