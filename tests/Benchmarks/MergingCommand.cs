@@ -6,7 +6,7 @@ using ScoringService.Merging.Alignment;
 
 namespace ScoringService.Benchmarks;
 
-/// <summary>How long merging takes. So far: the distances that a plan follows from.</summary>
+/// <summary>How long merging takes: the distances that a plan follows from, and the methods that need nothing but weights.</summary>
 static class MergingCommand
 {
     const int Samples = 256, Hidden = 384, Items = 11;
@@ -21,11 +21,11 @@ static class MergingCommand
             var results = new Results("merging");
             var random = new Random(0);
             var clouds = Enumerable.Range(0, Items).Select(i => KeyValuePair.Create($"item{i}", Cloud(random))).ToArray();
-            AlignmentMatrix.Of(clouds[..2], 1, null, stop);
-
             var pair = Seconds(() => AlignmentMatrix.Of(clouds[..2], 1, null, stop));
             results.Add(Row("gw-pair-256", pair, null));
             results.Add(Row($"gw-{Items}-items", Seconds(() => AlignmentMatrix.Of(clouds, Environment.ProcessorCount, null, stop)), pair));
+            foreach (var row in MergingFiles.Measure(stop))
+                results.Add(row);
             results.Write(parsed.GetValue(output)!.FullName);
             Console.WriteLine(results.Markdown());
             return Task.FromResult(0);
@@ -60,9 +60,11 @@ static class MergingCommand
         return new([Samples, Hidden], values);
     }
 
-    static double Seconds(Action run)
+    /// <summary>The median of several runs, after one that does not count: it runs code that is not compiled at its best yet.</summary>
+    public static double Seconds(Action run, int runs = 5)
     {
-        var times = Enumerable.Range(0, 5).Select(_ =>
+        run();
+        var times = Enumerable.Range(0, runs).Select(_ =>
         {
             var watch = Stopwatch.StartNew();
             run();

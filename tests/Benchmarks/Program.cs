@@ -12,4 +12,5 @@ var root = new RootCommand("Measures ScoringService; every verb writes results.j
 root.Subcommands.Add(QualityCommand.Create());
 root.Subcommands.Add(TrainingCommand.Create());
 root.Subcommands.Add(MergingCommand.Create());
+root.Subcommands.Add(MergingFiles.CreateChild());
 return await root.Parse(args).InvokeAsync(cancellationToken: stop.Token);

@@ -9,11 +9,21 @@ public static class AtomicFile
     /// <exception cref="IOException">The medium failed; the old file is still there.</exception>
     public static void Write(string path, ReadOnlySpan<byte> contents)
     {
+        var copy = contents.ToArray();
+        Write(path, temporary => File.WriteAllBytes(temporary, copy));
+    }
+
+    /// <summary>As the other, for content that is written piece by piece.</summary>
+    /// <param name="path">The file; its directory is created when missing.</param>
+    /// <param name="write">Writes all of it to the path it is given.</param>
+    /// <exception cref="IOException">The medium failed; the old file is still there.</exception>
+    public static void Write(string path, Action<string> write)
+    {
         var target = Path.GetFullPath(path);
         var parent = Path.GetDirectoryName(target)!;
         using var staging = AtomicDirectory.Stage(parent);
         var temporary = Path.Combine(staging.Path, Path.GetFileName(target));
-        File.WriteAllBytes(temporary, contents);
+        write(temporary);
         Disk.FlushTree(staging.Path);
         File.Move(temporary, target, overwrite: true);
         Disk.FlushNames(parent);

@@ -36,14 +36,10 @@ public sealed record Checkpoint(
     /// <exception cref="IOException">A file cannot be read.</exception>
     public static Checkpoint Load(string directory)
     {
-        var configPath = Path.Combine(directory, ConfigFile);
-        if (!File.Exists(configPath)) throw new InvalidCheckpointException(configPath, null, "is missing; it says how large the encoder is.");
-        var config = BertConfig.Read(configPath);
+        var config = ReadConfig(directory);
         var tokenizer = ReadTokenizer(directory, config);
 
-        var weights = Path.Combine(directory, WeightsFile);
-        if (!File.Exists(weights)) throw MissingWeights(directory, weights);
-        using var file = SafetensorsFile.Open(weights);
+        using var file = OpenWeights(directory);
         var names = EncoderAndHeadNames(file);
         var shapes = BertTensors.Shapes(config);
         CheckEncoder(file, names, shapes);
@@ -54,6 +50,41 @@ public sealed record Checkpoint(
             shapes.Keys.ToDictionary(name => name, name => file.Read(names[name])),
             hasHead ? new(file.Read(names[HeadWeight]), file.Read(names[HeadBias])) : null,
             tokenizer);
+    }
+
+    /// <summary>Opens the encoder of a checkpoint without reading its weights; all names and shapes are checked, as by <see cref="Load"/>.</summary>
+    /// <param name="directory">Directory in Hugging Face's layout; its tokenizer is not looked at.</param>
+    /// <exception cref="InvalidCheckpointException">A file is missing, malformed, or does not hold what <c>config.json</c> describes.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public static EncoderFile OpenEncoder(string directory)
+    {
+        var config = ReadConfig(directory);
+        var file = OpenWeights(directory);
+        try
+        {
+            var names = EncoderAndHeadNames(file);
+            CheckEncoder(file, names, BertTensors.Shapes(config));
+            return new(config, file, names);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    static BertConfig ReadConfig(string directory)
+    {
+        var path = Path.Combine(directory, ConfigFile);
+        return File.Exists(path)
+            ? BertConfig.Read(path)
+            : throw new InvalidCheckpointException(path, null, "is missing; it says how large the encoder is.");
+    }
+
+    static SafetensorsFile OpenWeights(string directory)
+    {
+        var path = Path.Combine(directory, WeightsFile);
+        return File.Exists(path) ? SafetensorsFile.Open(path) : throw MissingWeights(directory, path);
     }
 
     /// <summary>The tokenizer's files in a directory by file name.</summary>

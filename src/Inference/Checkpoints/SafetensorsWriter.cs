@@ -13,7 +13,8 @@ public sealed class SafetensorsWriter : IDisposable
 {
     readonly string path;
     readonly SafeFileHandle file;
-    readonly HashSet<string> missing;
+    // Bytes that are still to come, by tensor.
+    readonly Dictionary<string, int> missing;
 
     /// <summary>Creates the file and writes its header.</summary>
     /// <param name="path">Where to; must not exist.</param>
@@ -25,7 +26,7 @@ public sealed class SafetensorsWriter : IDisposable
         IEnumerable<KeyValuePair<string, int>>? bytes = null)
     {
         (var header, Entries) = SafetensorsHeader.Create(path, shapes, bytes ?? [], metadata ?? ImmutableDictionary<string, string>.Empty);
-        missing = [.. Entries.Keys];
+        missing = Entries.Where(entry => entry.Value.Bytes > 0).ToDictionary(entry => entry.Key, entry => entry.Value.Bytes);
         this.path = path;
         file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, preallocationSize: header.Length + Entries.Values.Sum(e => (long)e.Bytes));
         RandomAccess.Write(file, header, 0);
@@ -52,32 +53,51 @@ public sealed class SafetensorsWriter : IDisposable
     /// <exception cref="InvalidCheckpointException">A value is NaN or infinite.</exception>
     public void Write(string name, ReadOnlySpan<float> values)
     {
-        SafetensorsFile.RefuseNonFinite(path, name, values);
-        WriteBytes(name, SafetensorsType.F32, MemoryMarshal.AsBytes(values));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, Entries[name].Length, nameof(values));
+        Write(name, 0, values);
+    }
+
+    /// <summary>Writes a part of a tensor; the parts, in any order, must make up the whole without overlap.</summary>
+    /// <param name="name">One of the names given at the start.</param>
+    /// <param name="start">Position of the part's first value.</param>
+    /// <param name="values">The part.</param>
+    /// <exception cref="InvalidCheckpointException">A value is NaN or infinite.</exception>
+    public void Write(string name, int start, ReadOnlySpan<float> values)
+    {
+        SafetensorsFile.RefuseNonFinite(path, name, values, start);
+        WriteBytes(name, SafetensorsType.F32, start * sizeof(float), MemoryMarshal.AsBytes(values));
     }
 
     /// <summary>Writes one list of bytes; each exactly once.</summary>
     /// <param name="name">One of the names given at the start.</param>
     /// <param name="bytes">As many as were announced.</param>
-    public void Write(string name, ReadOnlySpan<byte> bytes) => WriteBytes(name, SafetensorsType.U8, bytes);
+    public void Write(string name, ReadOnlySpan<byte> bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(bytes.Length, Entries[name].Bytes, nameof(bytes));
+        WriteBytes(name, SafetensorsType.U8, 0, bytes);
+    }
 
-    void WriteBytes(string name, SafetensorsType type, ReadOnlySpan<byte> bytes)
+    void WriteBytes(string name, SafetensorsType type, int start, ReadOnlySpan<byte> bytes)
     {
         var entry = Entries[name];
         ArgumentOutOfRangeException.ThrowIfNotEqual(entry.Type, type, nameof(name));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(bytes.Length, entry.Bytes, nameof(bytes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + bytes.Length, entry.Bytes, nameof(bytes));
+        if (bytes.IsEmpty) return;
         lock (missing)
         {
-            if (!missing.Remove(name)) throw new InvalidOperationException($"Tensor '{name}' of {path} is written already.");
+            if (!missing.TryGetValue(name, out var left) || left < bytes.Length)
+                throw new InvalidOperationException($"Tensor '{name}' of {path} is written already.");
+            missing[name] = left - bytes.Length;
+            if (left == bytes.Length) missing.Remove(name);
         }
-        RandomAccess.Write(file, bytes, entry.Offset);
+        RandomAccess.Write(file, bytes, entry.Offset + start);
     }
 
     /// <summary>Closes the file after its last tensor.</summary>
     /// <exception cref="InvalidOperationException">A tensor was never written.</exception>
     public void Complete()
     {
-        if (missing.Count > 0) throw new InvalidOperationException($"{path} lacks {missing.Count} tensors, among them '{missing.Min()}'.");
+        if (missing.Count > 0) throw new InvalidOperationException($"{path} lacks {missing.Count} tensors, among them '{missing.Keys.Min()}'.");
         Dispose();
     }
 

@@ -77,14 +77,13 @@ public sealed record AdaMerging : AdaptedMethod
     internal WeighedEncoder Start(MergeGroup group, CancellationToken stop)
     {
         Merge.Check(group);
-        var experts = new ExpertGroup(group.Ids, group.Base.Encoder, (expert, tensor) => group.Models[group.Ids[expert]].Encoder[tensor].Values);
         var taskVectors = ImmutableDictionary.CreateBuilder<string, ImmutableArray<TaskVector>>();
-        var redundant = Vectors == WeighedVectors.Awd ? new Awd().Redundant(experts, stop) : null;
+        var redundant = Vectors == WeighedVectors.Awd ? new Awd().Redundant(Experts(group), stop) : null;
         foreach (var (name, tensor) in group.Base.Encoder)
         {
             stop.ThrowIfCancellationRequested();
             // A tensor that no item changed needs no coefficient; the embedding tables are half of a small model.
-            float[][] values = [.. experts.Values(name).Select(model => Difference(model, tensor.Values))];
+            float[][] values = [.. group.Ids.Select(id => Difference(group.Models[id].Encoder[name].Values, tensor.Values))];
             if (!values.Any(value => value.AsSpan().ContainsAnyExcept(0f)))
                 continue;
             if (Vectors == WeighedVectors.Ties)
@@ -99,6 +98,10 @@ public sealed record AdaMerging : AdaptedMethod
             .ToDictionary(name => name, _ => coefficient);
         return new(group.Config, group.Base.Encoder, taskVectors.ToImmutable(), coefficients);
     }
+
+    static ExpertGroup Experts(MergeGroup group) => new(
+        group.Ids, "the base model", new TensorsInMemory(group.Base.Encoder),
+        [.. group.Ids.Select(ITensorStore (id) => new TensorsInMemory(group.Models[id].Encoder))], threads: 1);
 
     /// <summary>What trimming leaves of the changes of a tensor, without those that disagree with the elected sign.</summary>
     static float[][] Agreeing(float[][] changes, double density)

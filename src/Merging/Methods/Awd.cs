@@ -16,8 +16,6 @@ namespace ScoringService.Merging.Methods;
 [Description("Takes a redundant vector δ out of the task vectors, to make them nearly orthogonal, and adds their scaled sum: θ = θ₀ + λ Σ (τᵢ − δ).")]
 public sealed record Awd : TaskVectorMethod
 {
-    const int Block = 4096;
-
     /// <summary>Scale λ of the summed task vectors. Unitless; default 0.3.</summary>
     [Description("Scale λ of the summed task vectors.")]
     [Range(0.0, 2.0)]
@@ -42,19 +40,7 @@ public sealed record Awd : TaskVectorMethod
     protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop)
     {
         var redundant = Redundant(group, stop);
-        var weights = Array.ConvertAll(redundant, share => Lambda * (1 - (redundant.Length * share)));
-        return (tensor, merged) =>
-        {
-            ReadOnlySpan<float> reference = group.Reference[tensor].Values;
-            ReadOnlySpan<float[]> experts = group.Values(tensor);
-            for (var i = 0; i < merged.Length; i++)
-            {
-                var change = 0.0;
-                for (var k = 0; k < experts.Length; k++)
-                    change += weights[k] * (experts[k][i] - reference[i]);
-                merged[i] = (float)(reference[i] + change);
-            }
-        };
+        return WeightedSum(Array.ConvertAll(redundant, share => (float)(Lambda * (1 - (redundant.Length * share)))));
     }
 
     /// <summary>The shares a of the task vectors in the redundant vector δ = Σₖ aₖτₖ.</summary>
@@ -65,24 +51,30 @@ public sealed record Awd : TaskVectorMethod
     {
         var count = group.Items.Length;
         var gram = new Matrix(count, count);
-        var changes = new Matrix(count, Block);
-        foreach (var tensor in group.Tensors)
+        foreach (var name in group.Tensors)
         {
             stop.ThrowIfCancellationRequested();
-            ReadOnlySpan<float> reference = group.Reference[tensor].Values;
-            var experts = group.Values(tensor);
-            for (var start = 0; start < reference.Length; start += Block)
-            {
-                var length = Math.Min(Block, reference.Length - start);
-                for (var i = 0; i < count; i++)
-                {
-                    var row = changes.Row(i)[..length];
-                    for (var w = 0; w < length; w++)
-                        row[w] = (double)experts[i][start + w] - reference[start + w];
-                    for (var j = 0; j <= i; j++)
-                        gram[j, i] = gram[i, j] += TensorPrimitives.Dot<double>(row, changes.Row(j)[..length]);
-                }
-            }
+            var tensor = group.Tensor(name);
+            // Slices are summed up in their order, whichever thread was first: the same models give the same bits.
+            var parts = new Matrix[tensor.Slices];
+            tensor.ForEachSlice(slice => parts[slice.Start / ExpertTensor.SliceLength] = Gram(slice));
+            foreach (var part in parts)
+                TensorPrimitives.Add(gram.Values, part.Values, gram.Values);
+        }
+        return gram;
+    }
+
+    static Matrix Gram(ExpertSlice slice)
+    {
+        Span<float> changes = stackalloc float[slice.Length];
+        var rows = new Matrix(slice.Experts, slice.Length);
+        var gram = new Matrix(slice.Experts, slice.Experts);
+        for (var i = 0; i < gram.Rows; i++)
+        {
+            slice.Changes(i, changes);
+            TensorPrimitives.ConvertTruncating<float, double>(changes, rows.Row(i));
+            for (var j = 0; j <= i; j++)
+                gram[j, i] = gram[i, j] = TensorPrimitives.Dot<double>(rows.Row(i), rows.Row(j));
         }
         return gram;
     }

@@ -14,5 +14,5 @@ public sealed record Dare : DareMethod
 
     /// <inheritdoc/>
     protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) =>
-        new TaskArithmetic { Lambda = Lambda }.Prepare(Dropped(group), stop);
+        PrepareDropped(new TaskArithmetic { Lambda = Lambda }, group, stop);
 }

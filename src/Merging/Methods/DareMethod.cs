@@ -17,6 +17,8 @@ namespace ScoringService.Merging.Methods;
 /// </remarks>
 public abstract record DareMethod : TaskVectorMethod
 {
+    const ulong Increment = 0x9e37_79b9_7f4a_7c15;
+
     /// <summary>Probability p that a value is dropped. From 0 to below 1; default 0.5.</summary>
     [Description("Probability p that a task vector's value is dropped; the others are divided by 1 − p.")]
     [Range(0.0, 1.0, MaximumIsExclusive = true)]
@@ -27,19 +29,26 @@ public abstract record DareMethod : TaskVectorMethod
     [Range(0, int.MaxValue)]
     public int Seed { get; init; }
 
-    /// <summary>The group whose models differ from the reference by what is left of their task vectors.</summary>
-    private protected ExpertGroup Dropped(ExpertGroup group) => group.Select((item, tensor, reference, expert) =>
+    /// <summary>Prepares a method that sees what is left of the task vectors.</summary>
+    private protected TensorCombiner PrepareDropped(TaskVectorMethod method, ExpertGroup group, CancellationToken stop)
     {
-        if (ReferenceEquals(expert, reference))
-            return expert;
-        var state = StateOf(item, tensor);
-        var dropped = (ulong)Math.ScaleB(Drop, 64);
-        var scale = 1 / (1 - Drop);
-        var values = new float[expert.Length];
-        for (var i = 0; i < values.Length; i++)
-            values[i] = Next(ref state) < dropped ? reference[i] : (float)(reference[i] + (scale * ((double)expert[i] - reference[i])));
-        return values;
-    });
+        var (dropped, scale) = ((ulong)Math.ScaleB(Drop, 64), (float)(1 / (1 - Drop)));
+        var combine = method.Prepare(group.With(DropAndRescale), stop);
+        return tensor =>
+        {
+            var dropping = tensor.With(DropAndRescale);
+            var combineSlice = combine(dropping);
+            return (slice, merged) => combineSlice(slice.Of(dropping), merged);
+        };
+
+        void DropAndRescale(string item, string tensor, int start, Span<float> changes)
+        {
+            // SplitMix64 counts, so any part of its sequence can be drawn on its own.
+            var state = StateOf(item, tensor) + ((ulong)start * Increment);
+            foreach (ref var change in changes)
+                change *= Next(ref state) < dropped ? 0 : scale;
+        }
+    }
 
     ulong StateOf(string item, string tensor)
     {
@@ -50,7 +59,7 @@ public abstract record DareMethod : TaskVectorMethod
     /// <summary>The next 64 random bits of SplitMix64 (Steele, Lea and Flood 2014): the same on every platform and in every release.</summary>
     static ulong Next(ref ulong state)
     {
-        var bits = state += 0x9e37_79b9_7f4a_7c15;
+        var bits = state += Increment;
         bits = (bits ^ (bits >> 30)) * 0xbf58_476d_1ce4_e5b9;
         bits = (bits ^ (bits >> 27)) * 0x94d0_49bb_1331_11eb;
         return bits ^ (bits >> 31);

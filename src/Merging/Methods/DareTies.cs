@@ -27,5 +27,5 @@ public sealed record DareTies : DareMethod
 
     /// <inheritdoc/>
     protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) =>
-        new Ties { Density = Density, Lambda = Lambda, Merge = Merge, Scope = Scope }.Prepare(Dropped(group), stop);
+        PrepareDropped(new Ties { Density = Density, Lambda = Lambda, Merge = Merge, Scope = Scope }, group, stop);
 }

@@ -39,7 +39,7 @@ public sealed record Fisher : ResponseMethod
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> Combine(MergeGroup group, MergeWork work)
     {
-        var average = Merge.Combine(new SimpleAverage(), group.Base.Encoder, group.Ids, group.Models, work.Stop);
+        var average = Merge.Combine(new SimpleAverage(), group.Base.Encoder, group.Ids, group.Models, work.Threads, work.Stop);
         string[] changed = [.. average.Keys.Where(name => !ReferenceEquals(average[name], group.Base.Encoder[name]))];
         if (group.Items is [_] || changed.Length == 0)
             return average;

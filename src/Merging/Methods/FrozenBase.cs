@@ -11,5 +11,5 @@ public sealed record FrozenBase : StaticMethod
 
     /// <inheritdoc/>
     protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) =>
-        (tensor, merged) => group.Reference[tensor].Values.CopyTo(merged);
+        _ => (slice, merged) => slice.Reference.CopyTo(merged);
 }

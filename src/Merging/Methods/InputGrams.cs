@@ -30,7 +30,8 @@ public static class InputGrams
     /// G by the name of the layer, without <c>.weight</c>: <c>[in, in]</c>. Layers that read the same share one matrix.
     /// </returns>
     public static IReadOnlyDictionary<string, Matrix> Of(
-        BertConfig config, IReadOnlyDictionary<string, Tensor> encoder, IReadOnlyList<int[]> responses, RuntimeOptions runtime, CancellationToken stop)
+        BertConfig config, IReadOnlyDictionary<string, Tensor> encoder, IReadOnlyList<int[]> responses, RuntimeOptions runtime,
+        CancellationToken stop)
     {
         BertTensors.Check(config, encoder);
         ArgumentOutOfRangeException.ThrowIfZero(responses.Count, nameof(responses));
@@ -45,7 +46,7 @@ public static class InputGrams
         var outputs = layers.Select(entry => (entry.Value[0], (entry.Key * mask).Gemm(entry.Key, transposeLeft: true))).ToArray();
         var opened = runtime.Open(options => new(graph.ToModel(outputs), options));
         using var session = opened.Session;
-        var bound = encoder.Where(tensor => session.InputMetadata.ContainsKey(tensor.Key)).ToDictionary(tensor => tensor.Key, tensor => Bind(tensor.Value));
+        var bound = session.InputNames.Where(encoder.ContainsKey).ToDictionary(name => name, name => Bind(encoder[name]));
         try
         {
             foreach (var batch in Batches(responses))

@@ -31,7 +31,7 @@ public sealed record RegMean : ResponseMethod
     {
         var encoders = group.Ids.Select(id => group.Models.TryGetValue(id, out var model) ? model.Encoder : null).ToArray();
         var average = new TaskArithmetic { Lambda = Lambda / encoders.Length };
-        var merged = new Dictionary<string, Tensor>(Merge.Combine(average, group.Base.Encoder, group.Ids, group.Models, work.Stop));
+        var merged = new Dictionary<string, Tensor>(Merge.Combine(average, group.Base.Encoder, group.Ids, group.Models, work.Threads, work.Stop));
         if (encoders.Length == 1)
             return merged;
 

@@ -8,11 +8,12 @@ namespace ScoringService.Merging.Methods;
 public sealed record SimpleAverage : StaticMethod
 {
     /// <inheritdoc/>
-    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => (tensor, merged) =>
+    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => _ => (slice, merged) =>
     {
+        Span<float> buffer = stackalloc float[merged.Length];
         merged.Clear();
-        foreach (var expert in group.Values(tensor))
-            TensorPrimitives.Add(merged, expert, merged);
-        TensorPrimitives.Divide(merged, group.Items.Length, merged);
+        for (var expert = 0; expert < slice.Experts; expert++)
+            TensorPrimitives.Add(merged, slice.Values(expert, buffer), merged);
+        TensorPrimitives.Divide(merged, slice.Experts, merged);
     };
 }

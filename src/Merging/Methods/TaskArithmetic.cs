@@ -13,16 +13,6 @@ public sealed record TaskArithmetic : TaskVectorMethod
     public double Lambda { get; init; } = 0.3;
 
     /// <inheritdoc/>
-    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) => (tensor, merged) =>
-    {
-        ReadOnlySpan<float> reference = group.Reference[tensor].Values;
-        ReadOnlySpan<float[]> experts = group.Values(tensor);
-        for (var i = 0; i < merged.Length; i++)
-        {
-            var sum = 0f;
-            foreach (var expert in experts)
-                sum += expert[i] - reference[i];
-            merged[i] = reference[i] + ((float)Lambda * sum);
-        }
-    };
+    protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) =>
+        WeightedSum([.. Enumerable.Repeat((float)Lambda, group.Items.Length)]);
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using System.Numerics.Tensors;
 
 namespace ScoringService.Merging.Methods;
 
@@ -19,4 +20,18 @@ public abstract record TaskVectorMethod : StaticMethod
     [Description("What task vectors are relative to: 'base', 'first-of-group', or the id of an item whose model is taken for every group.")]
     [Required]
     public string Reference { get; init; } = BaseModel;
+
+    /// <summary>θ = θ₀ + Σᵢ wᵢ τᵢ.</summary>
+    /// <param name="weights">wᵢ of each task vector.</param>
+    private protected static TensorCombiner WeightedSum(float[] weights) => _ => (slice, merged) =>
+    {
+        Span<float> changes = stackalloc float[merged.Length];
+        merged.Clear();
+        for (var expert = 0; expert < weights.Length; expert++)
+        {
+            slice.Changes(expert, changes);
+            TensorPrimitives.MultiplyAdd(changes, weights[expert], merged, merged);
+        }
+        TensorPrimitives.Add(slice.Reference, merged, merged);
+    };
 }

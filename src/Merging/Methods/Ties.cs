@@ -1,6 +1,6 @@
-using System.Collections.Immutable;
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using System.Numerics.Tensors;
 using System.Text.Json.Serialization;
 
 namespace ScoringService.Merging.Methods;
@@ -65,138 +65,24 @@ public sealed record Ties : TaskVectorMethod
     protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop)
     {
         if (Scope == TrimScope.Tensor)
-            return (tensor, merged) => Combine(group, tensor, Thresholds(group, [tensor], stop), tiedSign: 0, merged);
-
-        var thresholds = Thresholds(group, group.Tensors, stop);
-        var majority = MajoritySign(group, thresholds, stop);
-        return (tensor, merged) => Combine(group, tensor, thresholds, majority, merged);
-    }
-
-    void Combine(ExpertGroup group, string tensor, float[] thresholds, int tiedSign, Span<float> merged)
-    {
-        ReadOnlySpan<float> reference = group.Reference[tensor].Values;
-        ReadOnlySpan<float[]> experts = group.Values(tensor);
-        for (var i = 0; i < merged.Length; i++)
         {
-            var vote = Vote.Of(i, reference, experts, thresholds);
-            var sign = vote.Sign != 0 ? vote.Sign : tiedSign;
-            var agreeing = sign > 0 ? vote.Rises : vote.Falls;
-            var magnitude = Merge switch
+            return tensor =>
             {
-                DisjointMerge.Sum => agreeing.Sum,
-                DisjointMerge.Max => agreeing.Largest,
-                _ => agreeing.Sum / Math.Max(1, agreeing.Count),
+                var election = new SignElection(KeptMagnitude.Of(tensor, Math.Max(1, (int)Math.Ceiling(Density * tensor.Length))));
+                return (slice, merged) => Combine(slice, election, tiedSign: 0, merged);
             };
-            merged[i] = (float)(reference[i] + (Lambda * sign * magnitude));
         }
+
+        var length = group.Tensors.Sum(tensor => (long)group.Length(tensor));
+        var model = new SignElection(KeptMagnitude.Of(group, Math.Min(length, (long)(Density * length) + 1), stop));
+        var majority = model.Majority(group, stop);
+        return _ => (slice, merged) => Combine(slice, model, majority, merged);
     }
 
-    /// <summary>The sign that most weights elect, 0 if neither has more.</summary>
-    static int MajoritySign(ExpertGroup group, float[] thresholds, CancellationToken stop)
+    void Combine(ExpertSlice slice, SignElection election, int tiedSign, Span<float> merged)
     {
-        var balance = 0L;
-        foreach (var tensor in group.Tensors)
-        {
-            stop.ThrowIfCancellationRequested();
-            ReadOnlySpan<float> reference = group.Reference[tensor].Values;
-            ReadOnlySpan<float[]> experts = group.Values(tensor);
-            for (var i = 0; i < reference.Length; i++)
-                balance += Vote.Of(i, reference, experts, thresholds).Sign;
-        }
-        return Math.Sign(balance);
-    }
-
-    /// <summary>For each expert, the smallest magnitude that its task vector keeps in <paramref name="tensors"/>.</summary>
-    float[] Thresholds(ExpertGroup group, ImmutableArray<string> tensors, CancellationToken stop)
-    {
-        var length = tensors.Sum(tensor => group.Reference[tensor].Length);
-        var keep = Scope == TrimScope.Tensor ? Math.Max(1, (int)Math.Ceiling(Density * length)) : Math.Min(length, (int)(Density * length) + 1);
-        return [.. Enumerable.Range(0, group.Items.Length).Select(expert => KeptMagnitude(group, expert, tensors, keep, stop))];
-    }
-
-    /// <summary>The <paramref name="keep"/>-th largest magnitude of an expert's changes.</summary>
-    /// <remarks>
-    /// Magnitudes order as the bits of their floats do; two counts, of the upper and of the lower 16 bits, find it without sorting or copying.
-    /// </remarks>
-    static float KeptMagnitude(ExpertGroup group, int expert, ImmutableArray<string> tensors, int keep, CancellationToken stop)
-    {
-        Span<int> counts = new int[1 << 16];
-        foreach (var tensor in tensors)
-        {
-            stop.ThrowIfCancellationRequested();
-            var (reference, values) = (group.Reference[tensor].Values, group.Values(expert, tensor));
-            for (var i = 0; i < values.Length; i++)
-                counts[(int)(Magnitude(values[i] - reference[i]) >> 16)]++;
-        }
-        var upper = Select(counts, ref keep);
-
-        counts.Clear();
-        foreach (var tensor in tensors)
-        {
-            stop.ThrowIfCancellationRequested();
-            var (reference, values) = (group.Reference[tensor].Values, group.Values(expert, tensor));
-            for (var i = 0; i < values.Length; i++)
-            {
-                var magnitude = Magnitude(values[i] - reference[i]);
-                if (magnitude >> 16 == upper)
-                    counts[(int)(magnitude & 0xffff)]++;
-            }
-        }
-        return BitConverter.UInt32BitsToSingle((upper << 16) | Select(counts, ref keep));
-    }
-
-    static uint Magnitude(float change) => BitConverter.SingleToUInt32Bits(change) & 0x7fff_ffff;
-
-    /// <summary>
-    /// The bucket that holds the <paramref name="rank"/>-th largest entry; <paramref name="rank"/> becomes its rank within the bucket.
-    /// </summary>
-    static uint Select(ReadOnlySpan<int> counts, ref int rank)
-    {
-        var bucket = counts.Length - 1;
-        for (; counts[bucket] < rank; bucket--)
-            rank -= counts[bucket];
-        return (uint)bucket;
-    }
-
-    /// <summary>The trimmed changes of one weight, by their direction.</summary>
-    struct Vote
-    {
-        public Side Rises;
-        public Side Falls;
-
-        /// <summary>Sign of the sum of all changes.</summary>
-        public readonly int Sign => Rises.Sum > Falls.Sum ? 1 : Rises.Sum < Falls.Sum ? -1 : 0;
-
-        public static Vote Of(int weight, ReadOnlySpan<float> reference, ReadOnlySpan<float[]> experts, ReadOnlySpan<float> thresholds)
-        {
-            var vote = new Vote();
-            for (var j = 0; j < experts.Length; j++)
-            {
-                var change = experts[j][weight] - reference[weight];
-                if (MathF.Abs(change) < thresholds[j])
-                    continue;
-                if (change > 0)
-                    vote.Rises.Add(change);
-                else if (change < 0)
-                    vote.Falls.Add(-change);
-            }
-            return vote;
-        }
-    }
-
-    /// <summary>Magnitudes of the changes in one direction.</summary>
-    struct Side
-    {
-        // In fp64 the sum of a few fp32 values hardly rounds: the elected sign does not depend on the order of the items.
-        public double Sum;
-        public double Largest;
-        public int Count;
-
-        public void Add(float magnitude)
-        {
-            Sum += magnitude;
-            Largest = Math.Max(Largest, magnitude);
-            Count++;
-        }
+        election.Merge(slice, tiedSign, Merge, merged);
+        TensorPrimitives.Multiply(merged, (float)Lambda, merged);
+        TensorPrimitives.Add(merged, slice.Reference, merged);
     }
 }

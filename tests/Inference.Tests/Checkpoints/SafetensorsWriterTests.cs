@@ -79,6 +79,31 @@ public sealed class SafetensorsWriterTests : IDisposable
         Assert.Contains("'v'", Assert.Throws<InvalidOperationException>(writer.Complete).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Parts_make_up_a_tensor_in_any_order_and_are_read_back_as_parts()
+    {
+        float[] values = [.. Enumerable.Range(0, 10).Select(i => i + .5f)];
+        using (var writer = new SafetensorsWriter(directory["parts"], Shapes(("v", 10), ("empty", 0))))
+        {
+            writer.Write("v", 7, values.AsSpan(7));
+            Assert.Throws<InvalidOperationException>(writer.Complete);
+            writer.Write("v", 0, values.AsSpan(0, 7));
+            Assert.Throws<InvalidOperationException>(() => writer.Write("v", 0, values.AsSpan(0, 1)));
+            writer.Complete();
+        }
+
+        using var file = SafetensorsFile.Open(directory["parts"]);
+        Assert.Equal(values, file.Read("v").Values);
+        for (var start = 0; start <= 10; start++)
+        {
+            var part = new float[10 - start];
+            file.Read("v", start, part);
+            Assert.Equal(values[start..], part);
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => file.Read("v", 5, new float[6]));
+        Assert.Throws<InvalidCheckpointException>(() => file.Read("w", 0, new float[1]));
+    }
+
     static Dictionary<string, ImmutableArray<int>> Shapes(params (string Name, int Length)[] tensors) =>
         tensors.ToDictionary(t => t.Name, t => ImmutableArray.Create(t.Length));
 
