@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
@@ -198,9 +199,12 @@ public sealed class MergeRun(
 
         var fitted = new FittedItem[pooled.Length];
         Parallel.For(0, pooled.Length, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = stop }, i =>
-            fitted[i] = FittedItem.Of(pooled[i], sources.Models.GetValueOrDefault(pooled[i].Item.Id)?.Head, heads.Retune, stop));
+            fitted[i] = FittedItem.Of(pooled[i], OwnHead(pooled[i].Item.Id), heads.Retune, stop));
         var responses = pooled.Sum(item => item.Item.Train.Length + item.Item.Validation.Length + item.Item.Test.Length);
         return new(encoder, [.. fitted], elapsed, responses) { Findings = findings };
+
+        // An encoder that was not made from the items' models is nothing to their heads.
+        Head? OwnHead(string id) => method.NeedsItemModels ? sources.Models.GetValueOrDefault(id)?.Head : null;
 
         (EncoderModel Encoder, MethodFindings? Findings) Make()
         {

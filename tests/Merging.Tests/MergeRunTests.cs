@@ -321,6 +321,14 @@ public sealed class MergeRunTests
     }
 
     [Fact]
+    public void An_encoder_that_was_not_made_from_item_models_gets_heads_of_its_own_in_any_case()
+    {
+        var merged = Run(new() { Strategy = GroupingStrategy.One }, new { name = "multi-task", epochs = 1 }, retune: false);
+
+        Assert.All(merged.Groups[0].Items, item => Assert.NotSame(Sources.Models[item.Item.Id].Head, item.Head));
+    }
+
+    [Fact]
     public void Routers_findings_and_warnings_stand_in_the_report()
     {
         // A router without layers that learns nothing gives every response the same weights.
