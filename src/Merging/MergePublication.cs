@@ -40,6 +40,10 @@ public static class MergePublication
             Method = recipe.Method.GetProperty("name").GetString()!,
             Recipe = JsonSerializer.SerializeToElement(recipe, JsonSerializerOptions.Web),
             Metrics = JsonSerializer.SerializeToElement(merged.Report.All, JsonSerializerOptions.Web),
+            Provenance = MergeProvenance.Of(merged.Report) is { } provenance
+                ? JsonSerializer.SerializeToElement(provenance, JsonSerializerOptions.Web)
+                : null,
+            Parents = ModelHash.Parents(sources, stop),
         };
         return writer.Publish(manifest, items.ToDictionary(item => item.Item.Id, item => item.Head), sources.Base.Tokenizer);
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Heads;
+using ScoringService.Merging.Methods;
 using ScoringService.Merging.Planning;
 
 namespace ScoringService.Merging;
@@ -65,7 +66,20 @@ public sealed record MergeReport
 /// <param name="Name">Its name in a recipe.</param>
 /// <param name="Parameters">The object that the recipe gives, name and parameters.</param>
 /// <param name="Provenance">Where the method comes from and how it was carried out, in a sentence; null where there is nothing to add.</param>
-public sealed record MethodReport(string Name, JsonElement Parameters, string? Provenance = null);
+public sealed record MethodReport(string Name, JsonElement Parameters, string? Provenance = null)
+{
+    /// <summary>The method that <c>auto</c> chose, as a recipe has it; null where the recipe names one.</summary>
+    public JsonElement? Chosen { get; init; }
+
+    /// <summary>What the method found out about models and routers, for each encoder where it did; empty in reports of earlier versions.</summary>
+    public ImmutableArray<EncoderFindings> Findings { get; init; } = [];
+}
+
+/// <summary>What a method found out while it made an encoder.</summary>
+/// <param name="Encoder">Name of the encoder in the bundle.</param>
+/// <param name="Changes">How far fine-tuning moved attention and MLP of each layer; null where the method did not measure it.</param>
+/// <param name="Routing">What the routers give; null where there are none.</param>
+public sealed record EncoderFindings(string Encoder, ImmutableArray<ModuleChange>? Changes, RoutingFindings? Routing);
 
 /// <summary>What a plan follows from: similarities, and the distances behind them.</summary>
 public sealed record AlignmentReport

@@ -15,6 +15,21 @@ static class ReportWarnings
     public static ImmutableArray<string> Of(ImmutableArray<ItemReport> items, FloorRecipe floor) =>
         [.. items.SelectMany(item => Of(item, floor))];
 
+    /// <summary>Looks through what methods found out.</summary>
+    public static IEnumerable<string> Of(ImmutableArray<EncoderFindings> findings) =>
+        from encoder in findings
+        from warning in encoder.Routing?.Warnings ?? []
+        select $"{encoder.Encoder}: {warning}";
+
+    /// <summary>Looks at the choice of a method.</summary>
+    public static IEnumerable<string> Of(SearchReport? search)
+    {
+        if (search?.Chosen is { HoldsFloor: false } breaching)
+            yield return $"No method tried holds the floor for every item; {breaching.Name} was chosen for its QWK on validation responses.";
+        if (search?.Chosen is { ValidationQwk: null } unjudged)
+            yield return $"An item has no validation responses: {unjudged.Name} was chosen by its size alone. Upload some with split=validation.";
+    }
+
     static IEnumerable<string> Of(ItemReport item, FloorRecipe floor)
     {
         var (id, served, frozenBase) = (item.ItemId, item.Served.Test, item.FrozenBase.Test);

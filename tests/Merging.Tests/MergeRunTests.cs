@@ -261,6 +261,162 @@ public sealed class MergeRunTests
         }
     }
 
+    [Fact]
+    public void What_auto_chooses_is_what_a_recipe_that_names_it_makes()
+    {
+        var (found, progress) = RunReporting(AutoRecipe(new()), Sources);
+        var search = Assert.IsType<SearchReport>(found.Report.Search);
+
+        Assert.Equal(Auto.Candidates(itemModels: true).Select(candidate => candidate.Name), search.Candidates.Select(candidate => candidate.Name));
+        Assert.All(search.Candidates, candidate => Assert.Null(candidate.Reason));
+        var chosen = Assert.Single(search.Candidates, candidate => candidate.Chosen);
+        Assert.Equal("auto", found.Report.Method!.Name);
+        Assert.Equal(chosen.Method.GetRawText(), found.Report.Method.Chosen!.Value.GetRawText());
+        Assert.Equal(chosen.ValidationQwk!.Value, found.Report.Items.Average(item => item.Served.Validation!.Qwk), 1e-12);
+        Assert.Equal(chosen.Bytes, found.Groups.Sum(group => group.WeightBytes));
+
+        var named = RunRecipe(AutoRecipe(new()) with { Method = chosen.Method });
+        Assert.Equal(Metrics(named), Metrics(found));
+        Assert.All(found.Report.Items, item => Assert.NotNull(item.Served.Test));
+
+        Assert.Equal(["search", "merging"], progress.Select(step => step.Stage).Distinct());
+        Assert.Equal(progress.Select(step => step.Fraction).Order(), progress.Select(step => step.Fraction));
+
+        static IEnumerable<(MetricSet?, MetricSet?)> Metrics(MergedItems merged) =>
+            merged.Report.Items.Select(item => (item.Served.Validation, item.Served.Test));
+    }
+
+    [Fact]
+    public void What_auto_chooses_does_not_depend_on_test_responses()
+    {
+        var without = Sources with { Items = [.. Sources.Items.Select(item => item.WithoutTest())] };
+
+        var (known, unknown) = (RunReporting(AutoRecipe(new()), Sources).Merged, RunReporting(AutoRecipe(new()), without).Merged);
+
+        Assert.Equal(Outcomes(known), Outcomes(unknown));
+
+        static IEnumerable<(string, double?, long, bool)> Outcomes(MergedItems merged) => merged.Report.Search!.Candidates.Select(candidate =>
+            (candidate.Name, candidate.ValidationQwk, candidate.Bytes, candidate.Chosen));
+    }
+
+    [Fact]
+    public void Auto_takes_what_holds_the_floor_before_what_is_better()
+    {
+        var floor = new FloorRecipe { Metric = FloorMetric.Accuracy, MaxDrop = .05, OnBreach = FloorBreach.Unmerge };
+        var report = RunReporting(AutoRecipe(floor) with { Heads = new() { Retune = false } }, Sources).Merged.Report;
+
+        // With their own heads, items fall behind on an average of four models, and hardly where half of their directions are kept.
+        Assert.Contains(report.Search!.Candidates, candidate => candidate.HoldsFloor == false);
+        Assert.True(report.Search.Chosen!.HoldsFloor);
+        Assert.All(report.Items, item => Assert.False(item.Unmerged));
+        Assert.All(report.Items, item => Assert.True(item.HoldsFloor));
+    }
+
+    [Fact]
+    public void Without_item_models_auto_tries_what_needs_none()
+    {
+        var found = RunReporting(AutoRecipe(new()), Sources with { Models = new Dictionary<string, ItemModel>() }).Merged;
+
+        Assert.Equal(["frozen-base", "multi-task"], found.Report.Search!.Candidates.Select(candidate => candidate.Name));
+    }
+
+    [Fact]
+    public void An_encoder_that_was_not_made_from_item_models_gets_heads_of_its_own_in_any_case()
+    {
+        var merged = Run(new() { Strategy = GroupingStrategy.One }, new { name = "multi-task", epochs = 1 }, retune: false);
+
+        Assert.All(merged.Groups[0].Items, item => Assert.NotSame(Sources.Models[item.Item.Id].Head, item.Head));
+    }
+
+    [Fact]
+    public void Routers_findings_and_warnings_stand_in_the_report()
+    {
+        // A router without layers that learns nothing gives every response the same weights.
+        var methods = new object[]
+        {
+            new { name = "wemoe", routerDepth = 0, steps = 0 }, new { name = "low-rank", selection = "router", routerDepth = 0, steps = 0, shared = "regmean" },
+        };
+        foreach (var method in methods)
+        {
+            var report = Run(new() { Strategy = GroupingStrategy.One }, method).Report;
+
+            var findings = Assert.Single(report.Method!.Findings);
+            Assert.Equal("e0", findings.Encoder);
+            Assert.Equal(2, findings.Routing!.Modules.Length);
+            Assert.Equal(Ids, findings.Routing.Prevalence.Select(item => item.ItemId));
+            Assert.All(findings.Routing.Modules, module => Assert.Equal(1, module.DominantShare));
+            Assert.Contains(report.Warnings, warning => warning.StartsWith("e0: Router 0 prefers", StringComparison.Ordinal));
+        }
+        Assert.Empty(Run(new() { Strategy = GroupingStrategy.One }).Report.Method!.Findings);
+    }
+
+    [Fact]
+    public void How_far_fine_tuning_moved_each_layer_stands_in_the_report()
+    {
+        var report = Run(new() { Strategy = GroupingStrategy.One }, new { name = "wemoe", steps = 0 }).Report;
+
+        var changes = Assert.NotNull(Assert.Single(report.Method!.Findings).Changes);
+        Assert.Equal([0, 1], changes.Select(change => change.Layer));
+        Assert.All(changes, change => Assert.True(change.Attention.Norm > change.Attention.PerParameter && change.Mlp.PerParameter > 0, $"layer {change.Layer}"));
+    }
+
+    [Fact]
+    public void A_run_without_alignment_gives_merging_all_of_its_progress()
+    {
+        var progress = RunReporting(AutoRecipe(new()) with { Method = JsonSerializer.SerializeToElement(new { name = "simple-average" }) }, Sources).Progress;
+
+        Assert.Equal(new("merging", 0, "group 1 of 1: a, b, c, d"), Assert.Single(progress));
+    }
+
+    [Fact]
+    public void The_manifest_says_what_was_merged_and_how_the_method_was_found()
+    {
+        var root = Directory.CreateTempSubdirectory("bundles").FullName;
+        try
+        {
+            var recipe = AutoRecipe(new()) with { Method = JsonSerializer.SerializeToElement(new { name = "auto", budgetMinutes = 0 }) };
+            var merged = RunRecipe(recipe);
+            var id = MergePublication.Publish(root, merged, Sources, recipe, DateTimeOffset.UnixEpoch, default);
+            var again = MergePublication.Publish(root, RunRecipe(recipe), Sources, recipe, DateTimeOffset.UnixEpoch, default);
+
+            Assert.Equal(id, again);
+            var manifest = Bundle.Open(Path.Combine(root, id)).Manifest;
+            Assert.Equal(["items/a", "items/b", "items/c", "items/d", "tiny"], manifest.Parents.Keys);
+            Assert.Equal(5, manifest.Parents.Values.Distinct().Count());
+            Assert.All(manifest.Parents.Values, hash => Assert.Matches("^[0-9a-f]{64}$", hash));
+            Assert.Equal(0, manifest.Recipe.GetProperty("method").GetProperty("budgetMinutes").GetDouble());
+            var provenance = manifest.Provenance!.Value;
+            Assert.Equal("simple-average", provenance.GetProperty("chosen").GetProperty("name").GetString());
+            var candidates = provenance.GetProperty("search").GetProperty("candidates").EnumerateArray().ToArray();
+            Assert.Equal(Auto.Candidates(itemModels: true).Length, candidates.Length);
+            Assert.Contains("budget", candidates[1].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void The_manifest_keeps_what_a_language_model_was_asked()
+    {
+        var report = Run(new() { Strategy = GroupingStrategy.None }).Report;
+        var grouping = new GroupingProvenance("host", "model", [new("instructions", "question", null, "answer")]);
+
+        Assert.Null(MergeProvenance.Of(report));
+        Assert.Equal(grouping, MergeProvenance.Of(report with { Provenance = grouping })!.Grouping);
+    }
+
+    static MergeRecipe AutoRecipe(FloorRecipe floor) => Recipe(new() { Strategy = GroupingStrategy.One }, new { name = "auto" }, floor, true);
+
+    static (MergedItems Merged, List<StageProgress> Progress) RunReporting(MergeRecipe recipe, MergeSources sources)
+    {
+        var progress = new List<StageProgress>();
+        var merged = new MergeRun(sources, References, Runtime, 2).Run(
+            recipe, MethodCatalog.Parse(recipe.Method, out _)!, alignment: null, new InlineProgress<StageProgress>(progress.Add), default);
+        return (merged, progress);
+    }
+
     static MergedItems Run(GroupingRecipe grouping, object? method = null, FloorRecipe? floor = null, bool retune = true) =>
         RunRecipe(Recipe(grouping, method ?? new { name = "simple-average" }, floor ?? new(), retune));
 

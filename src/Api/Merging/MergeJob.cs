@@ -25,7 +25,7 @@ namespace ScoringService.Api.Merging;
 sealed class MergeJob(
     BaseModels baseModels, ItemStore items, ItemModels models, BundleStore bundles, BundleActivation activation, DataDirectory directory,
     IOptions<RuntimeOptions> runtime, IOptions<JobOptions> jobs, IOptions<JsonOptions> json, IOptions<LanguageModelOptions> languageModel,
-    ChatCompletions chat) : IJobHandler
+    ChatCompletions chat, TimeProvider time) : IJobHandler
 {
     const int TokensWithoutModels = 128;
 
@@ -38,8 +38,10 @@ sealed class MergeJob(
 
         var (threads, single) = (jobs.Value.Threads, runtime.Value with { Threads = 1 });
         var references = ReferenceScores.Of(sources, single, threads, new ShareOfProgress(progress, 0, 0.4), stop);
-        var merged = new MergeRun(sources, references, single, threads, chat.Model is { } model ? new SimilarityRater(model) : null)
-            .Run(recipe, method, alignment: null, new ShareOfProgress(progress, 0.4, 0.9), stop);
+        var merged = new MergeRun(sources, references, single, threads, chat.Model is { } model ? new SimilarityRater(model) : null, time)
+        {
+            Unfinished = directory.UnfinishedMerges,
+        }.Run(recipe, method, alignment: null, new ShareOfProgress(progress, 0.4, 0.9), stop);
 
         progress.Report(new("publishing", 0.9, $"{merged.Groups.Length} encoders"));
         var id = MergePublication.Publish(directory.Bundles, merged, sources, recipe, job.CreatedAt, stop);
@@ -65,7 +67,8 @@ sealed class MergeJob(
         if (validation.Failed)
             throw new InvalidOperationException($"The recipe no longer fits the items: {validation.Problem.ProblemDetails.Detail}");
 
-        var rows = !method.NeedsItemModels ? [] : ids.Select(models.Newest).OfType<ItemModelRow>().ToArray();
+        var taken = method.UsesItemModels || Grouping.NeedsAlignment(recipe.Grouping);
+        var rows = taken ? ids.Select(models.Newest).OfType<ItemModelRow>().ToArray() : [];
         var bases = rows.Select(row => row.BaseModel).OfType<string>().Distinct().DefaultIfEmpty(BaseModels.Shipped).ToArray();
         if (bases.Length > 1)
             throw new MergeException(

@@ -35,6 +35,9 @@ sealed class DataDirectory(IOptions<StorageOptions> options)
     /// <summary>Parent of what is being received.</summary>
     public string Uploads => Path.Combine(Root, "uploads");
 
+    /// <summary>What long merges keep to go on from when they are asked for again.</summary>
+    public string UnfinishedMerges => Path.Combine(Root, "unfinished");
+
     /// <summary>The report of a merge job, as JSON.</summary>
     public string MergeReport(string jobId) => Path.Combine(Root, "merge-reports", $"{jobId}.json");
 }

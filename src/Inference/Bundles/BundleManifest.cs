@@ -43,7 +43,17 @@ public sealed record BundleManifest
     /// <summary>What was measured when it was made; null when nothing was.</summary>
     public JsonElement? Metrics { get; init; }
 
-    /// <summary>SHA-256 of the models it was made from, by their name.</summary>
+    /// <summary>
+    /// What the recipe alone does not say of how groups and method came about: under <c>grouping</c> what a language model was asked and answered, under
+    /// <c>chosen</c> the method that <c>auto</c> took, under <c>search</c> all that it tried. Null where the recipe says everything, and in bundles of
+    /// earlier versions.
+    /// </summary>
+    public JsonElement? Provenance { get; init; }
+
+    /// <summary>
+    /// SHA-256 of the models it was made from, by their name: the base model under its own, item models as <c>items/</c> and the item's id. Empty in
+    /// bundles of earlier versions.
+    /// </summary>
     public ImmutableSortedDictionary<string, string> Parents { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 
     /// <summary>Every file of the bundle but the manifest, in ordinal order of their paths. Filled in by <see cref="BundleWriter"/>.</summary>

@@ -36,10 +36,23 @@ public static class EncoderExport
                 : graph.Input(weight, shape)));
     }
 
+    /// <summary>
+    /// Bytes of an encoder's weights as they are stored: fp32 numbers, and the masks of pruned task vectors. The names beside them and the graph, some
+    /// ten thousand bytes, are not counted.
+    /// </summary>
+    public static long WeightBytes(EncoderModel model) =>
+        StoredTensors(model).Sum(tensor => sizeof(float) * (long)tensor.Value.Length) + StoredTaskVectors.Masks(model).Sum(mask => (long)mask.Value.Length);
+
+    static IEnumerable<KeyValuePair<string, Tensor>> StoredTensors(EncoderModel model) =>
+    [
+        .. BertTensors.Shapes(model.Config).Keys.Select(name => KeyValuePair.Create(name, model.Shared[name])),
+        .. model.Additional,
+        .. StoredTaskVectors.Values(model),
+    ];
+
     static IReadOnlyDictionary<string, SafetensorsEntry> WriteWeights(string path, EncoderModel model)
     {
-        var shared = BertTensors.Shapes(model.Config).Keys.Select(name => KeyValuePair.Create(name, model.Shared[name]));
-        KeyValuePair<string, Tensor>[] tensors = [.. shared, .. model.Additional, .. StoredTaskVectors.Values(model)];
+        var tensors = StoredTensors(model).ToArray();
         var masks = StoredTaskVectors.Masks(model).ToArray();
         using var writer = new SafetensorsWriter(
             path, tensors.Select(tensor => KeyValuePair.Create(tensor.Key, tensor.Value.Shape)), bytes: masks.Select(mask => KeyValuePair.Create(mask.Key, mask.Value.Length)));

@@ -22,6 +22,9 @@ public sealed record TokenizedItem(ItemData Data, int[][] Train, int[][] Validat
         return new(data, Encode(data.Train), Encode(data.Validation), Encode(data.Test));
     }
 
+    /// <summary>The same item for a choice that must not know the test responses.</summary>
+    public TokenizedItem WithoutTest() => this with { Data = Data with { Test = [] }, Test = [] };
+
     /// <summary>Training responses drawn at random, the same for the same seed.</summary>
     /// <param name="samples">How many; all where there are fewer.</param>
     /// <param name="seed">Seed of the draw.</param>

@@ -13,6 +13,7 @@ namespace ScoringService.Merging.Methods;
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "name")]
 [JsonDerivedType(typeof(AdaMerging), "adamerging")]
+[JsonDerivedType(typeof(Auto), "auto")]
 [JsonDerivedType(typeof(Awd), "awd")]
 [JsonDerivedType(typeof(Dare), "dare")]
 [JsonDerivedType(typeof(DareTies), "dare-ties")]
@@ -31,6 +32,9 @@ public abstract record MergeMethod
 {
     /// <summary>Whether every item needs a model of its own; otherwise labelled responses are enough.</summary>
     [JsonIgnore] public virtual bool NeedsItemModels => true;
+
+    /// <summary>Whether the items' own models are taken where they have some, needed or not.</summary>
+    [JsonIgnore] public virtual bool UsesItemModels => NeedsItemModels;
 
     /// <summary>Makes the encoder that the items of a group share; at least two items.</summary>
     /// <param name="group">The items, their models and their responses.</param>

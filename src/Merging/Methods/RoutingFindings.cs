@@ -36,12 +36,20 @@ public sealed record RoutingFindings(ImmutableArray<ModuleRouting> Modules, Immu
     const int ResponsesPerItem = 64;
     const double Collapsed = .9, Shifted = .3;
 
-    /// <summary>Runs a routed encoder over some training responses of each item.</summary>
-    internal static RoutingFindings Of(WeightEnsemblingEncoder encoder, MergeGroup group, MergeWork work)
+    /// <summary>Runs an encoder over some training responses of each item.</summary>
+    /// <returns>What its routers give; null where it has none.</returns>
+    internal static RoutingFindings? Of(EncoderModel encoder, MergeGroup group, MergeWork work)
     {
         var graph = new Graph();
         var routing = new List<Node>();
-        var built = encoder.Build(graph, graph.Input, routing);
+        var built = encoder switch
+        {
+            WeightEnsemblingEncoder routed => routed.Build(graph, graph.Input, routing),
+            LowRankEncoder { Layout: not null } routed => routed.Build(graph, graph.Input, routing),
+            _ => null,
+        };
+        if (built is null)
+            return null;
         var pooled = built.Pooled(new());
         using var run = new EncoderRun(encoder, graph, [pooled, .. routing], work.Runtime);
 

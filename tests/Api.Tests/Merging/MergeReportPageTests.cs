@@ -16,7 +16,11 @@ public sealed partial class MergeReportPageTests
     {
         var report = Reports.Of(Hostile, "b", Hostile + "c") with
         {
-            Method = new(Hostile, JsonSerializer.SerializeToElement(new { name = Hostile }), Hostile),
+            Method = new(Hostile, JsonSerializer.SerializeToElement(new { name = Hostile }), Hostile)
+            {
+                Chosen = JsonSerializer.SerializeToElement(new { name = Hostile }),
+                Findings = [Reports.Findings(Hostile)],
+            },
             Warnings = [Hostile],
             Search = Reports.Searched((Hostile, .8, 90, true, true)).Search,
         };
@@ -112,8 +116,34 @@ public sealed partial class MergeReportPageTests
         Assert.DoesNotContain("NaN", page, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_a_method_found_stands_in_tables()
+    {
+        var page = MergeReportPage.Render(Reports.Job(), Everything());
+
+        Assert.Contains("""<td class="text">0</td><td class="number">1.250</td><td class="number">2.500</td>""", page, StringComparison.Ordinal);
+        Assert.Contains("""<td class="number">1.2E−3</td><td class="number">2.5E−3</td>""", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("What the method found", MergeReportPage.Render(Reports.Job(), Reports.Of("a", "b")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_method_that_was_not_finished_says_why_in_the_place_of_a_size()
+    {
+        var search = Reports.Searched(("x", .8, 90, true, true), ("y", null, 0, null, false)).Search!;
+        search = new([search.Candidates[0], search.Candidates[1] with { Seconds = null, Reason = "The models do not fit together." }]);
+
+        var page = MergeReportPage.Render(Reports.Job(), Reports.Of("a", "b") with { Search = search });
+
+        Assert.Contains("""<td class="number">–</td><td class="number"></td><td class="number">The models do not fit together.</td>""", page, StringComparison.Ordinal);
+    }
+
     static MergeReport Everything() => Reports.Of("a", "b", "c", "d", "e") with
     {
+        Method = new("auto", JsonSerializer.SerializeToElement(new { name = "auto" }), "wemoe was chosen.")
+        {
+            Chosen = JsonSerializer.SerializeToElement(new { name = "wemoe" }),
+            Findings = [Reports.Findings("e0")],
+        },
         Search = Reports.Searched(("x", .8, 90, false, false), ("y", .85, 300, true, true)).Search,
         Warnings = ["Beware."],
     };

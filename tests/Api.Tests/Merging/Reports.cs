@@ -59,6 +59,12 @@ static class Reports
         })]),
     };
 
+    /// <summary>What a routed method found out about an encoder for the items a and b.</summary>
+    public static EncoderFindings Findings(string encoder) => new(
+        encoder,
+        [new(0, new(1.25, .00123), new(2.5, .0025))],
+        new([new(0, "b", .7, .5, .9)], [new("a", [.4, .6], [.5, .5]), new("b", [.5, .5], [.5, .5])], []));
+
     /// <summary>Intervals and p-values with one difference from the frozen base.</summary>
     /// <param name="low">Lower end of its interval; it is .02 there and .04 wide.</param>
     public static TotalComparison Comparison(double low)

@@ -19,7 +19,7 @@ static class MergeReportPage
             .Add($"<title>Merge report {job.Id}</title>{PageStyle.Sheet}</head><body><h1>Merge report</h1>")
             .Add($"""<p class="where">{report.Method?.Name ?? "merge"} · job {job.Id} · asked for {job.CreatedAt:yyyy-MM-dd HH:mm} UTC</p>""")
             .Add($"{Summary.Write(report, maxDrop, metric)}{Warnings(report)}")
-            .Add($"{Items(report)}{Totals(report)}{Alignment(report)}{Search(report)}{Honesty(report)}{Provenance(job, report)}</body></html>")
+            .Add($"{Items(report)}{Totals(report)}{Alignment(report)}{Search(report)}{Findings(report)}{Honesty(report)}{Provenance(job, report)}</body></html>")
             .ToString();
     }
 
@@ -67,6 +67,25 @@ static class MergeReportPage
             .Add($"<figcaption>Each number is a method of the table below. Filled in colour: the one chosen; hollow: breaches the floor. ")
             .Add($"No method lies above the dashed line at its size.</figcaption></figure>{Tables.Search(search)}");
 
+    static Markup Findings(MergeReport report)
+    {
+        if (report.Method is not { Findings.IsDefaultOrEmpty: false } method)
+            return new();
+        var findings = Markup.Of($"<h2>What the method found</h2>");
+        foreach (var (encoder, changes, routing) in method.Findings)
+        {
+            if (changes is { } layers)
+                findings.Add($"{Tables.Changes(encoder, layers)}");
+            if (routing is not null)
+                findings.Add($"{Tables.Routing(encoder, routing.Modules)}{Tables.Prevalence(encoder, routing.Prevalence)}");
+        }
+        return findings
+            .Add($"""<p class="note">Changes are means over the items. Modules are numbered as they come in the encoder, attention before MLP. """)
+            .Add($"Its share: how often the dominant expert weighs most. Own expert first: how often that of the response's own item does. ")
+            .Add($"Entropy: 1 where all experts weigh alike, 0 where one has everything. Shares of labels: over training responses, ")
+            .Add($"by the items' own heads before they were fitted again.</p>");
+    }
+
     static Markup Honesty(MergeReport report) => report.Items.All(item => item.Calibration is null && item.Labels.IsDefaultOrEmpty)
         ? new()
         : Markup.Of($"<h2>How far probabilities can be believed</h2>{Tables.Calibration(report.Items)}")
@@ -79,6 +98,8 @@ static class MergeReportPage
         var provenance = Markup.Of($"<h2>How it was made</h2>");
         if (report.Method?.Provenance is { } said)
             provenance.Add($"<p>{said}</p>");
+        if (report.Method?.Chosen is { } chosen)
+            provenance.Add($"<pre>{JsonSerializer.Serialize(chosen, Indented)}</pre>");
         return provenance.Add($"<pre>{JsonSerializer.Serialize(job.Recipe, Indented)}</pre>");
     }
 

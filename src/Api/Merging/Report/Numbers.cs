@@ -12,6 +12,9 @@ static class Numbers
     public static string Metric(double? value) =>
         value is { } number ? number.ToString("0.000", CultureInfo.InvariantCulture).Replace('-', '−') : None;
 
+    /// <summary>A number far below one, to two digits.</summary>
+    public static string Small(double value) => value.ToString("0.0E-0", CultureInfo.InvariantCulture).Replace('-', '−');
+
     /// <summary>A difference, with its sign.</summary>
     public static string Signed(double value) => value.ToString("+0.000;−0.000;0.000", CultureInfo.InvariantCulture);
 

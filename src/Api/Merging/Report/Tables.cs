@@ -1,5 +1,6 @@
 using ScoringService.Merging;
 using ScoringService.Merging.Evaluation;
+using ScoringService.Merging.Methods;
 
 namespace ScoringService.Api.Merging.Report;
 
@@ -90,10 +91,41 @@ static class Tables
         search.Candidates.Select((candidate, index) => new[]
         {
             Text($"{index + 1}"), Markup.Of($"""<span title="{candidate.Method.GetRawText()}">{candidate.Name}</span>"""),
-            Text(Numbers.Metric(candidate.ValidationQwk)), Text(Numbers.Bytes(candidate.Bytes)),
+            Text(Numbers.Metric(candidate.ValidationQwk)), Text(candidate.Reason is null ? Numbers.Bytes(candidate.Bytes) : "–"),
             Text(candidate.HoldsFloor switch { true => "holds", false => "breached", null => "–" }),
-            Markup.Of($"{candidate.Seconds:0.0}"), candidate.Chosen ? Strong("chosen") : new Markup(),
+            Markup.Of($"{candidate.Seconds:0.0}"), candidate.Chosen ? Strong("chosen") : Text(candidate.Reason ?? ""),
         }), text: 2);
+
+    /// <summary>How far fine-tuning moved the modules of each layer.</summary>
+    /// <param name="encoder">The encoder whose items' models were measured.</param>
+    /// <param name="changes">Layer by layer.</param>
+    public static Markup Changes(string encoder, IEnumerable<ModuleChange> changes) => Table($"{encoder}: how far fine-tuning moved each layer",
+        ["Layer", "Attention, L2 norm", "MLP, L2 norm", "Attention, per parameter", "MLP, per parameter"],
+        changes.Select(layer => new[]
+        {
+            Text($"{layer.Layer}"), Text(Numbers.Metric(layer.Attention.Norm)), Text(Numbers.Metric(layer.Mlp.Norm)),
+            Text(Numbers.Small(layer.Attention.PerParameter)), Text(Numbers.Small(layer.Mlp.PerParameter)),
+        }));
+
+    /// <summary>What the router of each critical module gives.</summary>
+    /// <param name="encoder">The encoder.</param>
+    /// <param name="modules">Module by module.</param>
+    public static Markup Routing(string encoder, IEnumerable<ModuleRouting> modules) => Table($"{encoder}: what the routers give",
+        ["Module", "Dominant expert", "Its share", "Own expert first", "Entropy"],
+        modules.Select(module => new[]
+        {
+            Text($"{module.Module}"), Text(module.DominantExpert), Text(Numbers.Percent(module.DominantShare)), Text(Numbers.Percent(module.OwnShare)),
+            Text(Numbers.Metric(module.Entropy)),
+        }), text: 2);
+
+    /// <summary>How often labels are predicted on a routed encoder, against how often people gave them.</summary>
+    /// <param name="encoder">The encoder.</param>
+    /// <param name="items">Item by item.</param>
+    public static Markup Prevalence(string encoder, IEnumerable<LabelPrevalence> items) => Table($"{encoder}: labels given and predicted",
+        ["Item", "Given", "Predicted", "Largest shift"],
+        items.Select(item => new[] { Text(item.ItemId), Shares(item.Given), Shares(item.Predicted), Text(Numbers.Percent(item.Shift)) }));
+
+    static Markup Shares(IEnumerable<double> shares) => Text(string.Join(" · ", shares.Select(share => Numbers.Percent(share))));
 
     /// <summary>How a metric is read from what is said about all of them.</summary>
     sealed record MetricRow(
