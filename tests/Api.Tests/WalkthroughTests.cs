@@ -37,6 +37,7 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
         Assert.Equal(1, merged.GetProperty("result").GetProperty("encoders").GetInt32());
         Assert.Equal(2, separate.GetProperty("result").GetProperty("encoders").GetInt32());
         await ReportShows(merged.String("id"));
+        await SearchIsKept(await Merge(new { strategy = "one" }, new { name = "auto", budgetMinutes = 0 }));
 
         await Activate(Bundle(separate));
         await Activate(Bundle(merged));
@@ -71,8 +72,25 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
         Assert.Equal(Rows, answer.GetProperty("stored").GetInt32());
     }
 
-    Task<JsonElement> Merge(object grouping) =>
-        Admin.RunJob("/v1/admin/merge-jobs", new { itemIds = Items, grouping, method = new { name = "simple-average" } });
+    Task<JsonElement> Merge(object grouping, object? method = null) =>
+        Admin.RunJob("/v1/admin/merge-jobs", new { itemIds = Items, grouping, method = method ?? new { name = "simple-average" } });
+
+    /// <summary>What was tried is in the report, on its page and in the bundle's manifest.</summary>
+    async Task SearchIsKept(JsonElement job)
+    {
+        var path = $"/v1/admin/merge-jobs/{job.String("id")}/report";
+        var report = await Admin.GetAsync(path).Json();
+        var candidates = report.GetProperty("search").GetProperty("candidates").EnumerateArray().ToArray();
+        Assert.Equal("simple-average", candidates.Single(candidate => candidate.GetProperty("chosen").GetBoolean()).String("name"));
+        Assert.Contains("class=\"pareto\"", await Admin.Page(path), StringComparison.Ordinal);
+
+        var manifest = await Admin.GetAsync($"/v1/admin/bundles/{Bundle(job)}").Json();
+        Assert.Equal("auto", manifest.String("method"));
+        var provenance = manifest.GetProperty("provenance");
+        Assert.Equal("simple-average", provenance.GetProperty("chosen").String("name"));
+        Assert.Equal(candidates.Length, provenance.GetProperty("search").GetProperty("candidates").GetArrayLength());
+        Assert.Equal(Items.Select(item => $"items/{item}").Append("minilm-l6"), manifest.GetProperty("parents").EnumerateObject().Select(parent => parent.Name));
+    }
 
     async Task ReportShows(string job)
     {

@@ -219,18 +219,22 @@ public sealed class MergeRunTests
     [Fact]
     public void A_report_reads_back_as_it_was_written()
     {
-        var report = Run(new() { Groups = JsonSerializer.SerializeToElement(2), Features = new() { Samples = 24, Layer = -2 } }).Report;
+        var planned = Run(new() { Groups = JsonSerializer.SerializeToElement(2), Features = new() { Samples = 24, Layer = -2 } }).Report;
+        var routed = Run(new() { Strategy = GroupingStrategy.One }, new { name = "wemoe", steps = 0 }).Report;
+        var searched = Run(new() { Strategy = GroupingStrategy.One }, new { name = "auto", budgetMinutes = 0 }).Report;
         var options = new JsonSerializerOptions(JsonSerializerDefaults.Web)
         {
             UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow,
             RespectNullableAnnotations = true,
             RespectRequiredConstructorParameters = true,
         };
-        var json = JsonSerializer.Serialize(report, options);
-
-        Assert.Equal(json, JsonSerializer.Serialize(JsonSerializer.Deserialize<MergeReport>(json, options), options));
-        Assert.Equal(2, report.Alignment!.PlannedGroups);
-        Assert.DoesNotContain("redictions", json, StringComparison.Ordinal);
+        foreach (var report in new[] { planned, routed, searched })
+        {
+            var json = JsonSerializer.Serialize(report, options);
+            Assert.Equal(json, JsonSerializer.Serialize(JsonSerializer.Deserialize<MergeReport>(json, options), options));
+            Assert.DoesNotContain("redictions", json, StringComparison.Ordinal);
+        }
+        Assert.Equal(2, planned.Alignment!.PlannedGroups);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using ScoringService.Api.Tests.LanguageModels;
 
 namespace ScoringService.Api.Tests.Merging;
@@ -41,7 +42,9 @@ public sealed class LanguageModelGroupingTests
         Assert.DoesNotContain("because", body.GetRawText(), StringComparison.Ordinal);
         var exchange = report.GetProperty("provenance").GetProperty("exchanges")[0];
         Assert.Equal(body.GetProperty("messages")[1].String("content"), exchange.String("question"));
-        Assert.DoesNotContain(Key, report.GetRawText() + job.GetRawText(), StringComparison.Ordinal);
+        var manifest = await service.Admin.GetAsync($"/v1/admin/bundles/{job.GetProperty("result").String("bundle")}").Json();
+        Assert.True(JsonElement.DeepEquals(exchange, manifest.GetProperty("provenance").GetProperty("grouping").GetProperty("exchanges")[0]));
+        Assert.DoesNotContain(Key, report.GetRawText() + job.GetRawText() + manifest.GetRawText(), StringComparison.Ordinal);
 
         Assert.Contains("Similarities", await service.Admin.Page(path), StringComparison.Ordinal);
     }
