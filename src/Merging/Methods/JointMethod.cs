@@ -19,15 +19,15 @@ public abstract record JointMethod : MergeMethod
     [Range(1, 100)]
     public int Epochs { get; init; } = 3;
 
-    /// <summary>Responses per step, of any items. Default 32.</summary>
+    /// <summary>Responses per step, of any items. Default 16.</summary>
     [Description("Responses per step, of any items.")]
     [Range(1, 1024)]
-    public int BatchSize { get; init; } = 32;
+    public int BatchSize { get; init; } = 16;
 
-    /// <summary>Learning rate of the encoder at the end of warm-up. Default 2e-4, for MiniLM.</summary>
+    /// <summary>Learning rate of the encoder at the end of warm-up. Default 1e-4, as for item models.</summary>
     [Description("Learning rate of the encoder at the end of warm-up.")]
     [Range(1e-8, 1.0)]
-    public double LearningRate { get; init; } = 2e-4;
+    public double LearningRate { get; init; } = 1e-4;
 
     /// <summary>Learning rate of the heads at the end of warm-up. Default 1e-3.</summary>
     [Description("Learning rate of the heads at the end of warm-up.")]
