@@ -282,8 +282,8 @@ public sealed class MergeRun(
         return search?.Chosen is not { } chosen ? method : method with
         {
             Chosen = chosen.Method,
-            Provenance = $"{chosen.Name} was chosen by validation responses alone, of {search.Candidates.Count(candidate => candidate.Reason is null)} "
-                + "methods that were tried.",
+            Provenance = $"{chosen.Name} was chosen by validation responses alone, of "
+                + $"{search.Candidates.Count(candidate => candidate.Reason is null)} methods that were tried.",
         };
     }
 }

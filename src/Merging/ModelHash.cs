@@ -21,7 +21,9 @@ static class ModelHash
         return parents.ToImmutable();
     }
 
-    /// <summary>SHA-256 of a model's tensors, in lower-case hexadecimal digits: in ordinal order of their names, each with its name, shape and values.</summary>
+    /// <summary>
+    /// SHA-256 of a model's tensors, in lower-case hexadecimal digits: in ordinal order of their names, each with its name, shape and values.
+    /// </summary>
     static string Of(IReadOnlyDictionary<string, Tensor> encoder, Head? head, CancellationToken stop)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -27,10 +27,10 @@ public sealed record SearchCandidate
     /// <summary>Size of the weights of the encoders and heads it keeps, in bytes; 0 where it was not finished.</summary>
     public required long Bytes { get; init; }
 
-    /// <summary>Whether every item holds the recipe's floor; null where the recipe has none, or no item has a model of its own to compare with.</summary>
+    /// <summary>Whether every item holds the recipe's floor; null where there is none, or no item has a model of its own to compare with.</summary>
     public bool? HoldsFloor { get; init; }
 
-    /// <summary>Time that trying it took, in seconds; null where it was not started, and in a bundle's manifest, which holds only what repeats.</summary>
+    /// <summary>Time that it took, in seconds; null where it was not started, and in a bundle's manifest, which holds only what repeats.</summary>
     public required double? Seconds { get; init; }
 
     /// <summary>Why it was not finished: what failed, or that time was up; null where it was.</summary>

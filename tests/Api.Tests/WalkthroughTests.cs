@@ -89,7 +89,8 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
         var provenance = manifest.GetProperty("provenance");
         Assert.Equal("simple-average", provenance.GetProperty("chosen").String("name"));
         Assert.Equal(candidates.Length, provenance.GetProperty("search").GetProperty("candidates").GetArrayLength());
-        Assert.Equal(Items.Select(item => $"items/{item}").Append("minilm-l6"), manifest.GetProperty("parents").EnumerateObject().Select(parent => parent.Name));
+        Assert.Equal(Items.Select(item => $"items/{item}").Append("minilm-l6"),
+            manifest.GetProperty("parents").EnumerateObject().Select(parent => parent.Name));
     }
 
     async Task ReportShows(string job)

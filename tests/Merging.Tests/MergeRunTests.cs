@@ -338,7 +338,8 @@ public sealed class MergeRunTests
         // A router without layers that learns nothing gives every response the same weights.
         var methods = new object[]
         {
-            new { name = "wemoe", routerDepth = 0, steps = 0 }, new { name = "low-rank", selection = "router", routerDepth = 0, steps = 0, shared = "regmean" },
+            new { name = "wemoe", routerDepth = 0, steps = 0 },
+            new { name = "low-rank", selection = "router", routerDepth = 0, steps = 0, shared = "regmean" },
         };
         foreach (var method in methods)
         {
@@ -361,13 +362,15 @@ public sealed class MergeRunTests
 
         var changes = Assert.NotNull(Assert.Single(report.Method!.Findings).Changes);
         Assert.Equal([0, 1], changes.Select(change => change.Layer));
-        Assert.All(changes, change => Assert.True(change.Attention.Norm > change.Attention.PerParameter && change.Mlp.PerParameter > 0, $"layer {change.Layer}"));
+        Assert.All(changes, change => Assert.True(
+            change.Attention.Norm > change.Attention.PerParameter && change.Mlp.PerParameter > 0, $"layer {change.Layer}"));
     }
 
     [Fact]
     public void A_run_without_alignment_gives_merging_all_of_its_progress()
     {
-        var progress = RunReporting(AutoRecipe(new()) with { Method = JsonSerializer.SerializeToElement(new { name = "simple-average" }) }, Sources).Progress;
+        var recipe = Recipe(new() { Strategy = GroupingStrategy.One }, new { name = "simple-average" }, new(), true);
+        var progress = RunReporting(recipe, Sources).Progress;
 
         Assert.Equal(new("merging", 0, "group 1 of 1: a, b, c, d"), Assert.Single(progress));
     }

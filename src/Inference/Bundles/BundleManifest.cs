@@ -44,9 +44,9 @@ public sealed record BundleManifest
     public JsonElement? Metrics { get; init; }
 
     /// <summary>
-    /// What the recipe alone does not say of how groups and method came about: under <c>grouping</c> what a language model was asked and answered, under
-    /// <c>chosen</c> the method that <c>auto</c> took, under <c>search</c> all that it tried. Null where the recipe says everything, and in bundles of
-    /// earlier versions.
+    /// What the recipe alone does not say of how groups and method came about: under <c>grouping</c> what a language model was asked and
+    /// answered, under <c>chosen</c> the method that <c>auto</c> took, under <c>search</c> all that it tried. Null where the recipe says everything,
+    /// and in bundles of earlier versions.
     /// </summary>
     public JsonElement? Provenance { get; init; }
 

@@ -37,11 +37,12 @@ public static class EncoderExport
     }
 
     /// <summary>
-    /// Bytes of an encoder's weights as they are stored: fp32 numbers, and the masks of pruned task vectors. The names beside them and the graph, some
-    /// ten thousand bytes, are not counted.
+    /// Bytes of an encoder's weights as they are stored: fp32 numbers, and the masks of pruned task vectors. The names beside them and the graph,
+    /// some ten thousand bytes, are not counted.
     /// </summary>
     public static long WeightBytes(EncoderModel model) =>
-        StoredTensors(model).Sum(tensor => sizeof(float) * (long)tensor.Value.Length) + StoredTaskVectors.Masks(model).Sum(mask => (long)mask.Value.Length);
+        StoredTensors(model).Sum(tensor => sizeof(float) * (long)tensor.Value.Length)
+        + StoredTaskVectors.Masks(model).Sum(mask => (long)mask.Value.Length);
 
     static IEnumerable<KeyValuePair<string, Tensor>> StoredTensors(EncoderModel model) =>
     [

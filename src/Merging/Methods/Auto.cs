@@ -7,8 +7,8 @@ using ScoringService.Inference.Encoders;
 namespace ScoringService.Merging.Methods;
 
 /// <summary>
-/// No method of its own: tries <see cref="Candidates"/>, cheap ones first, on validation responses alone, and keeps the best that holds the recipe's floor at
-/// the fewest bytes. The search belongs to the run, which knows heads and floor.
+/// No method of its own: tries <see cref="Candidates"/>, cheap ones first, on validation responses alone, and keeps the best that holds the recipe's
+/// floor at the fewest bytes. The search belongs to the run, which knows heads and floor.
 /// </summary>
 [Description("Tries methods, cheap ones first, under a time budget and keeps the best on validation that holds the floor, at the fewest bytes.")]
 public sealed record Auto : MergeMethod

@@ -1,8 +1,8 @@
 namespace ScoringService.Merging.Search;
 
 /// <summary>
-/// Which of the methods tried is taken: of those that hold the floor and reach the best one's QWK on validation within a tolerance, the smallest. Where none
-/// holds the floor, the one with the highest QWK.
+/// Which of the methods tried is taken: of those that hold the floor and reach the best one's QWK on validation within a tolerance, the smallest.
+/// Where none holds the floor, the one with the highest QWK.
 /// </summary>
 static class MethodChoice
 {
@@ -17,7 +17,8 @@ static class MethodChoice
         var (eligible, allowed) = holders.Length > 0 ? (holders, tolerance) : (finished, 0);
         var least = eligible.Select(Qwk).DefaultIfEmpty().Max() - allowed;
         var best = double.NegativeInfinity;
-        foreach (var candidate in eligible.Where(candidate => Qwk(candidate) >= least).OrderBy(candidate => candidate.Item.Bytes).ThenByDescending(Qwk))
+        var near = eligible.Where(candidate => Qwk(candidate) >= least);
+        foreach (var candidate in near.OrderBy(candidate => candidate.Item.Bytes).ThenByDescending(Qwk))
         {
             // What is larger and no better than another is never chosen before it.
             if (Qwk(candidate) <= best)

@@ -134,7 +134,8 @@ public sealed partial class MergeReportPageTests
 
         var page = MergeReportPage.Render(Reports.Job(), Reports.Of("a", "b") with { Search = search });
 
-        Assert.Contains("""<td class="number">–</td><td class="number"></td><td class="number">The models do not fit together.</td>""", page, StringComparison.Ordinal);
+        Assert.Contains(
+            """<td class="number">–</td><td class="number"></td><td class="number">The models do not fit together.</td>""", page, StringComparison.Ordinal);
     }
 
     static MergeReport Everything() => Reports.Of("a", "b", "c", "d", "e") with

@@ -19,7 +19,8 @@ static class MergeReportPage
             .Add($"<title>Merge report {job.Id}</title>{PageStyle.Sheet}</head><body><h1>Merge report</h1>")
             .Add($"""<p class="where">{report.Method?.Name ?? "merge"} · job {job.Id} · asked for {job.CreatedAt:yyyy-MM-dd HH:mm} UTC</p>""")
             .Add($"{Summary.Write(report, maxDrop, metric)}{Warnings(report)}")
-            .Add($"{Items(report)}{Totals(report)}{Alignment(report)}{Search(report)}{Findings(report)}{Honesty(report)}{Provenance(job, report)}</body></html>")
+            .Add($"{Items(report)}{Totals(report)}{Alignment(report)}{Search(report)}")
+            .Add($"{Findings(report)}{Honesty(report)}{Provenance(job, report)}</body></html>")
             .ToString();
     }
 

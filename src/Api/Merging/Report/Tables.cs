@@ -114,8 +114,8 @@ static class Tables
         ["Module", "Dominant expert", "Its share", "Own expert first", "Entropy"],
         modules.Select(module => new[]
         {
-            Text($"{module.Module}"), Text(module.DominantExpert), Text(Numbers.Percent(module.DominantShare)), Text(Numbers.Percent(module.OwnShare)),
-            Text(Numbers.Metric(module.Entropy)),
+            Text($"{module.Module}"), Text(module.DominantExpert), Text(Numbers.Percent(module.DominantShare)),
+            Text(Numbers.Percent(module.OwnShare)), Text(Numbers.Metric(module.Entropy)),
         }), text: 2);
 
     /// <summary>How often labels are predicted on a routed encoder, against how often people gave them.</summary>
