@@ -26,7 +26,7 @@ public sealed record LowRankEncoder(
     IReadOnlyDictionary<string, Tensor> Routers) : EncoderModel(Config, Shared)
 {
     /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, Tensor> Additional { get; } = Factors.Concat(Routers).ToImmutableSortedDictionary(StringComparer.Ordinal);
+    public override IReadOnlyDictionary<string, Tensor> Additional => Factors.Concat(Routers).ToImmutableSortedDictionary(StringComparer.Ordinal);
 
     /// <summary>Name of the factor A of a linear layer.</summary>
     public static string InnerOf(string linear) => $"{linear}.experts.inner";

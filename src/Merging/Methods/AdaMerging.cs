@@ -70,6 +70,9 @@ public sealed record AdaMerging : AdaptedMethod
     protected internal override EncoderModel MakeEncoder(MergeGroup group, MergeWork work)
     {
         var weighed = Start(group, work.Stop);
+        // Models that are all the base leave nothing to weigh, and no entropy depends on a coefficient.
+        if (weighed.TaskVectors.Count == 0)
+            return weighed.Fold();
         return (weighed with { Coefficients = Adapt(weighed, weighed.Coefficients.Keys, group, work) }).Fold();
     }
 

@@ -50,7 +50,7 @@ public abstract record MergeMethod
 public sealed record MergeGroup(Checkpoint Base, ImmutableArray<TokenizedItem> Items, IReadOnlyDictionary<string, ItemModel> Models)
 {
     /// <summary>Ids of the items.</summary>
-    public ImmutableArray<string> Ids { get; } = [.. Items.Select(item => item.Id)];
+    public ImmutableArray<string> Ids => [.. Items.Select(item => item.Id)];
 
     /// <summary>Sizes of the encoder.</summary>
     public BertConfig Config => Base.Config;

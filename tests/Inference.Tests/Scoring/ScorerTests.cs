@@ -1,6 +1,8 @@
 using System.Text.Json;
 using ScoringService.Inference.Batching;
+using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
+using ScoringService.Inference.Tests.Encoders;
 using ScoringService.Inference.Tests.Tokenization;
 
 namespace ScoringService.Inference.Tests.Scoring;
@@ -135,6 +137,46 @@ public sealed class ScorerTests : IDisposable
         });
     }
 
+    [Theory]
+    [InlineData("wemoe")]
+    [InlineData("e-wemoe")]
+    [InlineData("low-rank")]
+    [InlineData("low-rank routed")]
+    public async Task Every_kind_of_encoder_is_published_verified_and_passes_the_probe(string kind)
+    {
+        var bundle = bundles.Publish(seed: 1, first: RandomEncoders.Of(kind, new Random(1), SmallBundle.Config, experts: 2));
+        await using var scorer = Scorer.Load(bundle, new ServingOptions(), TimeProvider.System);
+
+        await scorer.ProbeAsync(CancellationToken.None);
+
+        Assert.All(await ScoreEverything(scorer), result => Assert.IsType<ScoredResponse>(result));
+    }
+
+    [Fact]
+    public async Task Each_item_of_a_low_rank_encoder_is_scored_by_its_own_expert()
+    {
+        var encoder = (LowRankEncoder)RandomEncoders.Of("low-rank", new Random(1), SmallBundle.Config, experts: 2);
+        var mixed = await ScoredBy(encoder);
+        string[] items = ["scale", "rubric"];
+        for (var expert = 0; expert < items.Length; expert++)
+        {
+            var alone = await ScoredBy(RandomEncoders.Folded(encoder, expert));
+            foreach (var (expected, actual) in alone.Zip(mixed).Where(pair => items.Contains(pair.First.ItemId)))
+            {
+                if (expected.ItemId == items[expert])
+                    AssertSame(expected, actual, expected.ResponseId);
+                else
+                    Assert.NotEqual(expected.Confidence, actual.Confidence, 1e-4);
+            }
+        }
+
+        async Task<ScoredResponse[]> ScoredBy(EncoderModel first)
+        {
+            await using var scorer = Scorer.Load(bundles.Publish(seed: 1, first: first), new ServingOptions(), TimeProvider.System);
+            return [.. (await ScoreEverything(scorer)).Cast<ScoredResponse>()];
+        }
+    }
+
     [Fact]
     public async Task A_bundle_whose_heads_overflow_does_not_pass_the_probe()
     {
@@ -182,6 +224,10 @@ public sealed class ScorerTests : IDisposable
 
     static async Task<IReadOnlyList<ResponseResult>> Score(Scorer scorer, params ResponseToScore[] responses) =>
         (await scorer.ScoreAsync(responses, CancellationToken.None)).Results;
+
+    /// <summary>Every text for every item, in one request.</summary>
+    static Task<IReadOnlyList<ResponseResult>> ScoreEverything(Scorer scorer) =>
+        Score(scorer, [.. Texts.SelectMany(text => SmallBundle.Items, (text, item) => new ResponseToScore($"{item.Id}|{text}", item.Id, text))]);
 
     static IEnumerable<ResponseToScore[]> Split(ResponseToScore[] responses, Random random)
     {

@@ -11,7 +11,7 @@ namespace ScoringService.Inference.Tests.Scoring;
 /// <summary>A real bundle of two small random encoders and four items, with the tokenizer of the base model.</summary>
 sealed class SmallBundle : IDisposable
 {
-    static readonly BertConfig Config = new()
+    public static BertConfig Config { get; } = new()
     {
         HiddenSize = 32, IntermediateSize = 64, Layers = 2, AttentionHeads = 4, VocabularySize = 30_522, MaxPositions = 48,
     };
@@ -30,14 +30,15 @@ sealed class SmallBundle : IDisposable
     /// <param name="seed">Of its weights.</param>
     /// <param name="headScale">Its heads' weights lie within plus or minus this.</param>
     /// <param name="maxTokens">Where responses are cut.</param>
-    public Bundle Publish(int seed, float headScale = 1, int maxTokens = 40)
+    /// <param name="first">The encoder of the first two items; a random static one by default.</param>
+    public Bundle Publish(int seed, float headScale = 1, int maxTokens = 40, EncoderModel? first = null)
     {
         using var writer = new BundleWriter(directory.Path);
         var random = new Random(seed);
         foreach (var name in (string[])["e0", "e1"])
         {
             var tensors = BertTensors.Shapes(Config).ToDictionary(tensor => tensor.Key, tensor => Values(random, tensor.Value, .5f));
-            EncoderExport.Write(writer.EncodersDirectory, name, Config, tensors);
+            EncoderExport.Write(writer.EncodersDirectory, name, name == "e0" && first is not null ? first : new StaticEncoder(Config, tensors));
         }
         var id = writer.Publish(
             new BundleManifest

@@ -1,4 +1,6 @@
 using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Graphs;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Features;
@@ -11,15 +13,50 @@ namespace ScoringService.Merging.Tests.Methods;
 /// <summary>Three experts of a two-layer BERT, and what WEMoE and E-WEMoE make of them, computed by PyTorch in double precision (the file's note says how).</summary>
 static class TinyWemoe
 {
+    const int Tokens = 11;
+
     static readonly SafetensorsFile File = SafetensorsFile.Open(Path.Combine(AppContext.BaseDirectory, "Golden", "tiny_wemoe.safetensors"));
 
     public static int[] Items { get; } = [.. File.ReadInt64s("item").Select(item => (int)item)];
 
     /// <summary>The batch, without padding.</summary>
-    public static int[][] Responses { get; } = [.. File.ReadInt64s("input_ids").Chunk(11).Zip(File.ReadInt64s("attention_mask").Chunk(11), (ids, mask) =>
-        ids.Take(mask.Count(real => real == 1)).Select(id => (int)id).ToArray())];
+    public static int[][] Responses { get; } =
+        [.. File.ReadInt64s("input_ids").Chunk(Tokens).Zip(File.ReadInt64s("attention_mask").Chunk(Tokens), (ids, mask) =>
+            ids.Take(mask.Count(real => real == 1)).Select(id => (int)id).ToArray())];
 
     public static MergeGroup Group { get; } = MakeGroup();
+
+    /// <summary>The batch as a graph reads it, each response's item among its inputs.</summary>
+    public static (string Name, double[] Values, long[] Shape)[] Inputs { get; } =
+    [
+        (EncoderGraph.IdsInput, [.. Responses.SelectMany(ids => ids.Select(id => (double)id).Concat(new double[Tokens - ids.Length]))],
+            [Responses.Length, Tokens]),
+        (EncoderGraph.MaskInput, [.. Responses.SelectMany(ids => ids.Select(_ => 1.0).Concat(new double[Tokens - ids.Length]))],
+            [Responses.Length, Tokens]),
+        ("item", [.. Items.Select(item => (double)item)], [Responses.Length]),
+    ];
+
+    /// <summary>The logits of pooled vectors, each by the head of its response's item.</summary>
+    public static Node Logits(Graph graph, Node pooled)
+    {
+        var heads = StackedHeads.Of([.. Group.Items.Select(item => item.Data.Item)], [.. Group.Ids.Select(id => Group.Models[id].Head)]);
+        var items = graph.Input("item", ElementType.I64, ["batch"]);
+        return graph.Weight("heads", heads.Weight).Gather(items).MatMul(pooled.Reshape(["batch", 32, 1])).Reshape(["batch", 3])
+            + graph.Weight("biases", heads.Bias).Gather(items);
+    }
+
+    /// <summary>The mean entropy of the batch's predictions, and its gradients with respect to tensors of the encoder.</summary>
+    public static (double Entropy, double[][] Gradients) EntropyOf(EncoderModel encoder, string[] names)
+    {
+        var graph = new Graph();
+        var nodes = new Dictionary<string, Node>();
+        var pooled = encoder.Build(graph, (name, _) => nodes[name] = graph.Weight(name, encoder.TensorOf(name))).Pooled(new());
+        var entropy = Losses.Entropy(Logits(graph, pooled)).Mean(0);
+        // In fp32: the runtime has no error function in double precision.
+        using var runner = new GraphRunner(graph, [entropy, .. Gradients.Of(entropy, [.. names.Select(name => nodes[name])])]);
+        var outputs = runner.Run(Inputs);
+        return (outputs[0][0], outputs[1..]);
+    }
 
     public static double[] Values(string name) => File.ReadDoubles(name);
 
@@ -51,4 +88,13 @@ static class TinyWemoe
     }
 
     static Tensor Read(string name) => new(File.Entries[name].Shape, [.. File.ReadDoubles(name).Select(value => (float)value)]);
+
+    /// <summary>Whether values differ by no more than a share of the largest one.</summary>
+    public static void AssertRelative(double[] expected, double[] actual, double tolerance, string what)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var scale = expected.Max(Math.Abs);
+        var worst = expected.Zip(actual, (e, a) => Math.Abs(e - a)).Max() / scale;
+        Assert.True(worst <= tolerance, $"{what}: off by {worst:g3} of the largest value");
+    }
 }

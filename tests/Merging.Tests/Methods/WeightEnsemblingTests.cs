@@ -21,13 +21,13 @@ public sealed class WeightEnsemblingTests
         var graph = new Graph();
         var routing = new List<Node>();
         var pooled = encoder.Build(graph, (name, _) => graph.Weight(name, encoder.TensorOf(name)), routing).Pooled(new());
-        using var runner = new GraphRunner(graph, [pooled, Logits(graph, pooled), .. routing]);
+        using var runner = new GraphRunner(graph, [pooled, TinyWemoe.Logits(graph, pooled), .. routing]);
 
-        var outputs = runner.Run(Batch());
+        var outputs = runner.Run(TinyWemoe.Inputs);
 
-        AssertRelative(TinyWemoe.Values($"{method}.pooled"), outputs[0], 1e-5, "pooled");
-        AssertRelative(TinyWemoe.Values($"{method}.logits"), outputs[1], 1e-5, "logits");
-        AssertRelative(TinyWemoe.Values($"{method}.routing"), [.. outputs[2..].SelectMany(layer => layer)], 1e-5, "routing");
+        TinyWemoe.AssertRelative(TinyWemoe.Values($"{method}.pooled"), outputs[0], 1e-5, "pooled");
+        TinyWemoe.AssertRelative(TinyWemoe.Values($"{method}.logits"), outputs[1], 1e-5, "logits");
+        TinyWemoe.AssertRelative(TinyWemoe.Values($"{method}.routing"), [.. outputs[2..].SelectMany(layer => layer)], 1e-5, "routing");
     }
 
     [Theory]
@@ -35,18 +35,13 @@ public sealed class WeightEnsemblingTests
     public void The_entropy_and_its_gradients_are_PyTorchs(string method)
     {
         var encoder = Encoder(method);
-        var graph = new Graph();
-        var nodes = new Dictionary<string, Node>();
-        var pooled = encoder.Build(graph, (name, _) => nodes[name] = graph.Weight(name, encoder.TensorOf(name))).Pooled(new());
-        var entropy = Losses.Entropy(Logits(graph, pooled)).Mean(0);
         string[] routers = [.. encoder.Routers.Keys];
-        using var runner = new GraphRunner(graph, [entropy, .. Gradients.Of(entropy, [.. routers.Select(name => nodes[name])])]);
 
-        var outputs = runner.Run(Batch());
+        var (entropy, gradients) = TinyWemoe.EntropyOf(encoder, routers);
 
-        AssertRelative(TinyWemoe.Values($"{method}.entropy"), outputs[0], 1e-5, "entropy");
-        foreach (var (name, gradient) in routers.Zip(outputs.Skip(1)))
-            AssertRelative(TinyWemoe.Values(TinyWemoe.GoldenName(method, ".grad", name)), gradient, 1e-5, name);
+        TinyWemoe.AssertRelative(TinyWemoe.Values($"{method}.entropy"), [entropy], 1e-5, "entropy");
+        foreach (var (name, gradient) in routers.Zip(gradients))
+            TinyWemoe.AssertRelative(TinyWemoe.Values(TinyWemoe.GoldenName(method, ".grad", name)), gradient, 1e-5, name);
     }
 
     [Theory]
@@ -86,6 +81,28 @@ public sealed class WeightEnsemblingTests
         AssertClose([.275, .675], runner.Run(("x", [1, 2, -1, .5, 7, 7], [3, 2]), ("mask", [1, 1, 0], [1, 3]))[0]);
     }
 
+    // Algorithm brief §2.7: the second response's tokens are [0,−1] and [2,1].
+    [Fact]
+    public void Every_response_of_a_batch_has_its_own_weights()
+    {
+        var graph = new Graph();
+        using var runner = new GraphRunner(graph, WorkedRouter(graph).Weights(Tokens(graph), Mask(graph)));
+
+        AssertClose([.275, .675, .45, .45], runner.Run(("x", [1, 2, -1, .5, 0, -1, 2, 1], [4, 2]), ("mask", [1, 1, 1, 1], [2, 2]))[0]);
+    }
+
+    // Algorithm brief §2.7: W₁ of the blended MLP.
+    [Fact]
+    public void Blended_weights_are_the_worked_ones()
+    {
+        var graph = new Graph();
+        var (shared, experts) = (graph.Weight("shared", Matrix(2, 1, 0, 0, 1, 1, -1)),
+            graph.Weight("experts", Matrix(6, .5f, 0, 0, 0, 0, .5f, 0, -.5f, .5f, 0, 0, 0)));
+        using var runner = new GraphRunner(graph, BlendedLinear.Blend(graph.Weight("w", Matrix(2, .275f, .675f)), shared, experts));
+
+        AssertClose([1.1375, -.3375, .3375, 1, 1, -.8625], runner.Run()[0]);
+    }
+
     // Algorithm brief §2.7: the activation there is relu, so the two linear layers are put together here.
     [Theory]
     [InlineData(false, new[] { .882925, 2.432675, .240225, .0839125 })]
@@ -123,38 +140,102 @@ public sealed class WeightEnsemblingTests
         Assert.Equal(3 * .5469, outputs[2][0], 3e-4);
     }
 
+    // Algorithm brief §2.7.
     [Theory]
-    [InlineData(0, new[] { 0, -.2f, .3f, -.4f, .5f })]
-    [InlineData(.5, new[] { 0, 0, 0, -.4f, .5f })]
-    [InlineData(.9, new[] { 0, 0, 0, 0, .5f })]
-    [InlineData(1, new float[] { 0, 0, 0, 0, 0 })]
-    public void Strict_quantile_pruning_gives_the_worked_numbers(double ratio, float[] expected) =>
-        Assert.Equal(expected, Pruned([.1f, -.2f, .3f, -.4f, .5f], ratio, PruningRule.StrictQuantile));
+    [InlineData(0, CriticalModules.Mlp)]
+    [InlineData(2, CriticalModules.Mlp)]
+    [InlineData(1, CriticalModules.Attention)]
+    [InlineData(2, CriticalModules.Both)]
+    public void Routers_that_give_a_constant_make_task_arithmetic(int depth, CriticalModules critical)
+    {
+        var recipe = new WeightEnsembling { RouterDepth = depth, Critical = critical, Lambda = .2, SharedLambda = .2, RouterDeviation = 1 };
+        var encoder = recipe.Untrained(TinyWemoe.Group, Work);
+        var constant = encoder with { Routers = encoder.Routers.ToDictionary(
+            tensor => tensor.Key, tensor => tensor.Key.EndsWith(".1.weight", StringComparison.Ordinal) ? tensor.Value.Zeros() : tensor.Value) };
+
+        AssertSameVectors(new TaskArithmetic { Lambda = .2 }.MakeEncoder(TinyWemoe.Group, Work), constant);
+    }
 
     [Fact]
-    public void Strict_quantiles_keep_what_the_formula_says_and_exact_pruning_the_share_asked_for()
+    public void Random_routers_do_not_make_task_arithmetic()
     {
-        for (var seed = 0; seed < 50; seed++)
+        var routed = new WeightEnsembling { RouterDeviation = 1 }.Untrained(TinyWemoe.Group, Work);
+        var (expected, actual) = (TinyGroup.Encode(new TaskArithmetic().MakeEncoder(TinyWemoe.Group, Work), Mixed), TinyGroup.Encode(routed, Mixed));
+        Assert.All(expected.Zip(actual), row => Assert.True(row.First.Zip(row.Second, (a, b) => Math.Abs(a - b)).Max() > .01f));
+    }
+
+    // Algorithm brief §2.7: T = 1.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(0)]
+    public void An_expert_alone_is_its_model_with_weight_one_and_has_the_bases_MLP_with_weight_zero(double weight)
+    {
+        var alone = TinyWemoe.Group with { Items = TinyWemoe.Group.Items[1..2] };
+        var own = alone.Models[alone.Ids[0]].Encoder;
+        var expected = weight == 1 ? own
+            : own.ToDictionary(tensor => tensor.Key, tensor => IsMlp(tensor.Key) ? alone.Base.Encoder[tensor.Key] : tensor.Value);
+
+        var encoder = new WeightEnsembling { RouterDepth = 0, Lambda = weight }.Untrained(alone, Work);
+
+        AssertSameVectors(new StaticEncoder(TinyBert.Config, expected), encoder);
+    }
+
+    [Fact]
+    public void A_router_that_gives_one_expert_everything_has_that_experts_MLP()
+    {
+        var shared = new TaskArithmetic().MakeEncoder(TinyWemoe.Group, Work).Shared;
+        var encoder = new WeightEnsembling { RouterDepth = 0 }.Untrained(TinyWemoe.Group, Work);
+        for (var expert = 0; expert < 3; expert++)
         {
-            var random = new Random(seed);
-            float[] values = [.. Enumerable.Range(0, random.Next(1, 400)).Select(_ => random.NextSingle() - .5f)];
-            var ratio = random.Next(0, 101) / 100.0;
-            var n = values.Length;
-            Assert.True((n - 1) - (int)Math.Floor(ratio * (n - 1)) == Pruned(values, ratio, PruningRule.StrictQuantile).Count(v => v != 0), $"seed {seed}");
-            Assert.True(n - (int)(ratio * n) == Pruned(values, ratio, PruningRule.IndexExact).Count(v => v != 0), $"seed {seed}");
+            var own = TinyWemoe.Group.Models[TinyWemoe.Group.Ids[expert]].Encoder;
+            var oneHot = new Tensor([3], [.. Enumerable.Range(0, 3).Select(other => other == expert ? 1f : 0)]);
+
+            AssertSameVectors(
+                new StaticEncoder(TinyBert.Config,
+                    shared.ToDictionary(tensor => tensor.Key, tensor => IsMlp(tensor.Key) ? own[tensor.Key] : tensor.Value)),
+                encoder with { Routers = encoder.Routers.ToDictionary(tensor => tensor.Key, _ => oneHot) });
         }
     }
 
     [Fact]
-    public void Exact_pruning_keeps_the_share_asked_for_even_where_most_values_are_equal() =>
-        Assert.Equal([1, 1, 1, 0, 0, 0], Pruned([1, 1, 1, 1, 1, 1], .5, PruningRule.IndexExact));
-
-    static float[] Pruned(float[] values, double ratio, PruningRule rule)
+    public void Responses_in_another_order_get_the_same_vectors_in_that_order()
     {
-        var dense = new float[values.Length];
-        TaskVector.Sparse(values, TaskVectorPruning.Kept(values, ratio, rule)).CopyTo(dense);
-        return dense;
+        var encoder = new WeightEnsembling { RouterDeviation = 1 }.Untrained(TinyWemoe.Group, Work);
+        for (var seed = 0; seed < 5; seed++)
+        {
+            int[] order = [.. Enumerable.Range(0, Mixed.Length)];
+            new Random(seed).Shuffle(order);
+            TinyGroup.AssertClose(
+                [.. order.Select(row => TinyGroup.Encode(encoder, Mixed)[row])], TinyGroup.Encode(encoder, [.. order.Select(row => Mixed[row])]),
+                    1e-6f, $"seed {seed}");
+        }
     }
+
+    // Algorithm brief §2.7.
+    [Theory]
+    [InlineData("wemoe")]
+    [InlineData("e-wemoe")]
+    public void Adaptation_moves_the_routers_and_leaves_every_other_bit(string name)
+    {
+        var recipe = (WeightEnsemblingMethod)EveryMethod.Parse(new { name, steps = 3 });
+        var before = recipe.Untrained(TinyWemoe.Group, Work);
+
+        var after = recipe.MakeEncoder(TinyWemoe.Group, Work);
+
+        Assert.All(before.Shared, tensor => Assert.Equal(tensor.Value.Values, after.Shared[tensor.Key].Values));
+        Assert.All(before.TaskVectors, tensor =>
+            Assert.Equal(tensor.Value.Select(expert => expert.Values), after.TaskVectors[tensor.Key].Select(expert => expert.Values)));
+        Assert.Equal(before.Additional.Keys.Order(), after.Additional.Keys.Order());
+        Assert.All(before.Additional, router => Assert.NotEqual(router.Value.Values, after.Additional[router.Key].Values));
+    }
+
+    static readonly EncoderInput[] Mixed = [.. TinyWemoe.Responses.Select(ids => new EncoderInput(ids))];
+
+    static void AssertSameVectors(EncoderModel expected, EncoderModel actual) =>
+        TinyGroup.AssertClose(TinyGroup.Encode(expected, Mixed), TinyGroup.Encode(actual, Mixed), 1e-5f);
+
+    static bool IsMlp(string tensor) => tensor.Contains("intermediate.dense", StringComparison.Ordinal)
+        || (tensor.Contains("output.dense", StringComparison.Ordinal) && !tensor.Contains("attention", StringComparison.Ordinal));
 
     static Router WorkedRouter(Graph graph) => new(
         0, new(graph.Weight("w1", Matrix(2, 1, 0, 0, 1)), graph.Weight("b1", new([2], [0, 0]))), null,
@@ -177,32 +258,5 @@ public sealed class WeightEnsemblingTests
         WeightEnsemblingMethod recipe = method == "wemoe" ? new WeightEnsembling() : new EfficientWeightEnsembling();
         var encoder = recipe.Untrained(TinyWemoe.Group, Work);
         return encoder with { Routers = TinyWemoe.Routers(method, encoder.Routers) };
-    }
-
-    static Node Logits(Graph graph, Node pooled)
-    {
-        var group = TinyWemoe.Group;
-        var heads = StackedHeads.Of([.. group.Items.Select(item => item.Data.Item)], [.. group.Ids.Select(id => group.Models[id].Head)]);
-        var items = graph.Input("item", ElementType.I64, ["batch"]);
-        return graph.Weight("heads", heads.Weight).Gather(items).MatMul(pooled.Reshape(["batch", 32, 1])).Reshape(["batch", 3])
-            + graph.Weight("biases", heads.Bias).Gather(items);
-    }
-
-    static (string, double[], long[])[] Batch()
-    {
-        const int tokens = 11;
-        var rows = TinyWemoe.Responses.Length;
-        double[] ids = [.. TinyWemoe.Responses.SelectMany(ids => ids.Select(id => (double)id).Concat(Enumerable.Repeat(0.0, tokens - ids.Length)))];
-        double[] mask = [.. TinyWemoe.Responses.SelectMany(ids => Enumerable.Range(0, tokens).Select(i => i < ids.Length ? 1.0 : 0))];
-        double[] items = [.. TinyWemoe.Items.Select(item => (double)item)];
-        return [(EncoderGraph.IdsInput, ids, [rows, tokens]), (EncoderGraph.MaskInput, mask, [rows, tokens]), ("item", items, [rows])];
-    }
-
-    static void AssertRelative(double[] expected, double[] actual, double tolerance, string what)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        var scale = expected.Max(Math.Abs);
-        var worst = expected.Zip(actual, (e, a) => Math.Abs(e - a)).Max() / scale;
-        Assert.True(worst <= tolerance, $"{what}: off by {worst:g3} of the largest value");
     }
 }
