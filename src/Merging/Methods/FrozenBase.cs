@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Text.Json.Serialization;
 
 namespace ScoringService.Merging.Methods;
 
@@ -7,7 +8,7 @@ namespace ScoringService.Merging.Methods;
 public sealed record FrozenBase : StaticMethod
 {
     /// <inheritdoc/>
-    public override bool NeedsItemModels => false;
+    [JsonIgnore] public override bool NeedsItemModels => false;
 
     /// <inheritdoc/>
     protected internal override TensorCombiner Prepare(ExpertGroup group, CancellationToken stop) =>

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Text.Json.Serialization;
 using ScoringService.Inference.Encoders;
 using ScoringService.Merging.Training;
 
@@ -12,7 +13,7 @@ namespace ScoringService.Merging.Methods;
 public sealed record MultiTask : JointMethod
 {
     /// <inheritdoc/>
-    public override bool NeedsItemModels => false;
+    [JsonIgnore] public override bool NeedsItemModels => false;
 
     /// <inheritdoc/>
     protected internal override EncoderModel MakeEncoder(MergeGroup group, MergeWork work) => Train(

@@ -6,7 +6,8 @@ namespace ScoringService.Merging.Tests.Methods;
 
 public sealed class MethodCatalogTests
 {
-    const string Names = "awd, dare, dare-ties, frozen-base, regmean, simple-average, task-arithmetic, ties";
+    const string Names = "adamerging, awd, dare, dare-ties, distill, e-wemoe, frozen-base, low-rank, multi-task, regmean, simple-average, "
+        + "task-arithmetic, ties, wemoe";
 
     [Fact]
     public void A_recipe_without_a_method_averages() => Assert.Equal(new SimpleAverage(), MethodCatalog.Parse(new MergeRecipe().Method, out _));
@@ -70,7 +71,7 @@ public sealed class MethodCatalogTests
     public void Every_method_is_described_with_its_parameters()
     {
         Assert.Equal(Names, string.Join(", ", MethodCatalog.Methods.Select(method => method.Name)));
-        var ties = MethodCatalog.Methods[^1];
+        var ties = MethodCatalog.Methods.Single(method => method.Name == "ties");
         Assert.Equal(["density", "lambda", "merge", "reference", "scope"], ties.Parameters.Select(parameter => parameter.Name));
         var density = ties.Parameters[0];
         Assert.Equal(("number", .3, 0.0, 1.0, "above 0 to 1"), (density.Type, density.Default, density.Minimum, density.Maximum, density.Range));
@@ -86,6 +87,13 @@ public sealed class MethodCatalogTests
         MergeMethod method = new Ties { Density = .2, Scope = TrimScope.Model, Merge = DisjointMerge.Max, Reference = "first-of-group" };
         Assert.Equal(method, MethodCatalog.Parse(JsonSerializer.SerializeToElement(method, JsonSerializerOptions.Web), out _));
     }
+
+    public static TheoryData<MergeMethod> All => [.. EveryMethod.All];
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Every_method_written_down_reads_back_the_same(MergeMethod method) =>
+        Assert.Equal(method, MethodCatalog.Parse(JsonSerializer.SerializeToElement(method, JsonSerializerOptions.Web), out _));
 
     static MergeMethod? Parse(string json) => MethodCatalog.Parse(JsonDocument.Parse(json).RootElement, out _);
 }
