@@ -1,14 +1,10 @@
-using System.Net;
 using System.Text.Json;
-using ScoringService.Merging.Data;
 
 namespace ScoringService.Api.Tests;
 
 /// <summary>The sequence of samples/http/walkthrough.sh over real HTTP, with real models on a little of the real data.</summary>
 public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
 {
-    const int Rows = 32;
-
     static readonly string[] Items = ["SS_Brian", "SS_Peabody"];
 
     readonly TemporaryDirectory directory = new();
@@ -26,7 +22,7 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
     public async Task From_items_and_responses_to_scores_and_back()
     {
         foreach (var item in Items)
-            await Define(item);
+            await SampleItems.Define(Admin, item);
 
         var trained = await Admin.RunJob("/v1/admin/training-jobs", new { itemIds = Items, epochs = 1, maxTokens = 24 });
         Assert.Equal(Items, trained.GetProperty("result").GetProperty("models").EnumerateArray().Select(model => model.String("itemId")));
@@ -48,28 +44,6 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
         var rolledBack = await Admin.PostAsync("/v1/admin/bundles/rollback", content: null).Json();
         Assert.Equal(Bundle(separate), rolledBack.String("id"));
         Assert.Equal(Bundle(separate), await ScoreOne());
-    }
-
-    async Task Define(string item)
-    {
-        await Admin.PutJson($"/v1/admin/items/{item}", new
-        {
-            title = item,
-            scoring = "multi-class",
-            labels = new[] { "0", "1", "2" },
-            points = new[] { 0, 1, 2 },
-        }).Json(HttpStatusCode.Created);
-        var data = ItemDataFile.ReadAsWritten(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", $"{item}.csv"));
-        await Upload(item, "train", data.Train);
-        await Upload(item, "test", data.Test);
-    }
-
-    async Task Upload(string item, string split, IEnumerable<LabelledResponse> responses)
-    {
-        var lines = string.Join('\n', responses.Take(Rows)
-            .Select(response => JsonSerializer.Serialize(new { id = response.Id, text = response.Text, score = response.Class })));
-        var answer = await Admin.PutAsync($"/v1/admin/items/{item}/responses?split={split}", Http.Text(lines, "application/x-ndjson")).Json();
-        Assert.Equal(Rows, answer.GetProperty("stored").GetInt32());
     }
 
     Task<JsonElement> Merge(object grouping, object? method = null) =>

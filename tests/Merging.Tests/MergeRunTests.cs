@@ -10,6 +10,7 @@ using ScoringService.Merging.Features;
 using ScoringService.Merging.Methods;
 using ScoringService.Merging.Planning;
 using ScoringService.Merging.Recipes;
+using ScoringService.Merging.Tests.Methods;
 using ScoringService.Merging.Tests.Training;
 using ScoringService.Merging.Training;
 
@@ -38,6 +39,40 @@ public sealed class MergeRunTests
             Assert.Same(model.Head, group.Items[0].Head);
         });
         Assert.Equal(1, merged.Report.All.RecoveredGain!.Value, 1e-12);
+    }
+
+    /// <summary>All methods but the frozen base, which ignores item models; multi-task training serves an item's own where it has one.</summary>
+    public static TheoryData<MergeMethod> Merging =>
+        [.. EveryMethod.All.Where(method => method is not FrozenBase).DistinctBy(method => method.GetType())];
+
+    [Theory]
+    [MemberData(nameof(Merging))]
+    public void Whatever_the_method_an_item_alone_keeps_its_model_head_and_all(MergeMethod method)
+    {
+        var groups = JsonSerializer.SerializeToElement(new[] { new[] { "a" }, ["b"], ["c"], ["d"] });
+        var merged = Run(new() { Strategy = GroupingStrategy.Manual, Groups = groups }, method);
+
+        Assert.All(merged.Groups, group =>
+        {
+            var item = Assert.Single(group.Items);
+            Assert.Same(Sources.Models[item.Item.Id].Encoder, group.Encoder.Shared);
+            Assert.Same(Sources.Models[item.Item.Id].Head, item.Head);
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Merging))]
+    public void Whatever_the_method_heads_that_are_not_retuned_stay_and_labels_keep_their_order(MergeMethod method)
+    {
+        var merged = Run(new() { Strategy = GroupingStrategy.One }, method, retune: false);
+
+        Assert.Equal(Ids, merged.Groups.Single().Items.Select(item => item.Item.Id));
+        Assert.All(merged.Groups.Single().Items, item =>
+        {
+            Assert.Same(Sources.Models[item.Item.Id].Head, item.Head);
+            Assert.Equal("0,1", string.Join(',', item.Item.Data.Item.Labels));
+        });
+        Assert.All(merged.Report.Items, item => Assert.Equal(["0", "1"], item.Labels.Select(label => label.Label)));
     }
 
     [Fact]
@@ -426,6 +461,9 @@ public sealed class MergeRunTests
 
     static MergedItems Run(GroupingRecipe grouping, object? method = null, FloorRecipe? floor = null, bool retune = true) =>
         RunRecipe(Recipe(grouping, method ?? new { name = "simple-average" }, floor ?? new(), retune));
+
+    static MergedItems Run(GroupingRecipe grouping, MergeMethod method, bool retune = true) =>
+        RunRecipe(Recipe(grouping, JsonSerializer.SerializeToElement(method, JsonSerializerOptions.Web), new(), retune));
 
     static MergedItems RunRecipe(MergeRecipe recipe, SimilarityRater? rater = null) => new MergeRun(Sources, References, Runtime, 2, rater)
         .Run(recipe, MethodCatalog.Parse(recipe.Method, out _)!, alignment: null, Silent<StageProgress>(), default);

@@ -35,9 +35,7 @@ sealed class ItemModelImport(BaseModels baseModels, ItemModels models)
         }
         catch (InvalidCheckpointException invalid)
         {
-            // The path on this machine is nobody's business; the file's name is enough.
-            var tensor = invalid.Tensor is null ? "" : $", tensor '{invalid.Tensor}'";
-            return $"{Path.GetFileName(invalid.File)}{tensor} {invalid.Reason}";
+            return invalid.MessageWithoutPath;
         }
         catch (InvalidDataException invalid)
         {

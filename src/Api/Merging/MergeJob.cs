@@ -11,6 +11,7 @@ using ScoringService.Api.Training;
 using ScoringService.Inference.Bundles;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Scoring;
 using ScoringService.Merging;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
@@ -81,12 +82,26 @@ sealed class MergeJob(
         foreach (var row in rows)
         {
             stop.ThrowIfCancellationRequested();
-            loaded.Add(row.ItemId, models.Load(data.Single(item => item.Item.Id == row.ItemId).Item, row.Hash));
+            loaded.Add(row.ItemId, Load(data.Single(item => item.Item.Id == row.ItemId).Item, row.Hash));
         }
 
         int[] Tokenize(string text) => baseModel.Tokenizer.Encode(text, maxTokens);
         return new(
             baseModel.Name, baseModel.Checkpoint, [.. data.Select(item => TokenizedItem.From(item, Tokenize))], loaded, maxTokens);
+    }
+
+    ItemModel Load(Item item, string hash)
+    {
+        try
+        {
+            return models.Load(item, hash);
+        }
+        catch (InvalidCheckpointException invalid)
+        {
+            throw new MergeException(
+                $"The model of item '{item.Id}' cannot be read: {invalid.MessageWithoutPath} "
+                + "Train or import it again, or leave the item out of itemIds.");
+        }
     }
 
     void WriteReport(string jobId, MergeReport report)

@@ -5,7 +5,7 @@ namespace ScoringService.Inference.Checkpoints;
 /// <param name="tensor">Tensor at fault; null when the file as a whole is.</param>
 /// <param name="reason">What is wrong and, where it helps, what to do: a clause that follows the file or the tensor.</param>
 public sealed class InvalidCheckpointException(string file, string? tensor, string reason)
-    : Exception(tensor is null ? $"{file} {reason}" : $"{file}: tensor '{tensor}' {reason}")
+    : Exception(Describe(file, tensor, reason))
 {
     /// <summary>Path of the file.</summary>
     public string File { get; } = file;
@@ -15,4 +15,9 @@ public sealed class InvalidCheckpointException(string file, string? tensor, stri
 
     /// <summary>What is wrong: the message without file and tensor.</summary>
     public string Reason { get; } = reason;
+
+    /// <summary>The message with the file's name instead of its path, which is nobody's business but this machine's.</summary>
+    public string MessageWithoutPath => Describe(Path.GetFileName(File), Tensor, Reason);
+
+    static string Describe(string file, string? tensor, string reason) => tensor is null ? $"{file} {reason}" : $"{file}: tensor '{tensor}' {reason}";
 }

@@ -88,5 +88,12 @@ public sealed class MethodCatalogTests
         Assert.Equal(method, MethodCatalog.Parse(JsonSerializer.SerializeToElement(method, JsonSerializerOptions.Web), out _));
     }
 
+    public static TheoryData<MergeMethod> All => [.. EveryMethod.All];
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Every_method_written_down_reads_back_the_same(MergeMethod method) =>
+        Assert.Equal(method, MethodCatalog.Parse(JsonSerializer.SerializeToElement(method, JsonSerializerOptions.Web), out _));
+
     static MergeMethod? Parse(string json) => MethodCatalog.Parse(JsonDocument.Parse(json).RootElement, out _);
 }
