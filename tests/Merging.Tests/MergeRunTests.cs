@@ -69,7 +69,8 @@ public sealed class MergeRunTests
         Assert.Equal(Ids, merged.Groups.Single().Items.Select(item => item.Item.Id));
         Assert.All(merged.Groups.Single().Items, item =>
         {
-            Assert.Same(Sources.Models[item.Item.Id].Head, item.Head);
+            // The encoder of a method that needs no item models is nothing to their heads.
+            Assert.Equal(method.NeedsItemModels, ReferenceEquals(Sources.Models[item.Item.Id].Head, item.Head));
             Assert.Equal("0,1", string.Join(',', item.Item.Data.Item.Labels));
         });
         Assert.All(merged.Report.Items, item => Assert.Equal(["0", "1"], item.Labels.Select(label => label.Label)));

@@ -34,7 +34,7 @@ static class JointTraining
             if (path is not null && (index + 1) % StepsBetweenStates == 0 && index + 1 < steps)
                 trainer.Keep(path);
         }
-        if (path is not null)
+        if (path is not null && File.Exists(path))
             File.Delete(path);
     }
 

@@ -4,7 +4,7 @@ using ScoringService.Merging.Methods;
 
 namespace ScoringService.Merging.Tests.Methods;
 
-/// <summary>Every method of the catalog, those that learn for a step or two, and variants that make or store their encoder otherwise.</summary>
+/// <summary>Every method of the catalog but <c>auto</c>, which makes no encoder but chooses who does; those that learn for a step or two, and variants that make or store their encoder otherwise.</summary>
 static class EveryMethod
 {
     static readonly Dictionary<string, object> Small = new()
@@ -20,14 +20,14 @@ static class EveryMethod
         new { name = "e-wemoe", critical = "both", layerEncoding = true, pruning = "index-exact", prune = .5 },
         new { name = "wemoe", critical = "attention", origin = "shared", shared = "regmean", routerDepth = 1 },
         new { name = "wemoe", firstLayer = 1, routerDepth = 0, shared = "base" },
-        new { name = "low-rank", fit = "weights", shared = "simple-average" },
+        new { name = "low-rank", fit = "outputs", shared = "simple-average" },
         new { name = "low-rank", selection = "router" },
         new { name = "distill", start = "regmean", featureWeight = 1 },
     ];
 
     /// <summary>The methods.</summary>
     public static ImmutableArray<MergeMethod> All { get; } =
-        [.. MethodCatalog.Methods.Select(method => Parse(new { name = method.Name })), .. Variants.Select(Parse)];
+        [.. MethodCatalog.Methods.Where(method => method.Name != "auto").Select(method => Parse(new { name = method.Name })), .. Variants.Select(Parse)];
 
     /// <summary>Reads a method; parameters that it leaves out are small, not those of a real merge.</summary>
     public static MergeMethod Parse(object method)
