@@ -56,7 +56,9 @@ public static class EncoderExport
         var tensors = StoredTensors(model).ToArray();
         var masks = StoredTaskVectors.Masks(model).ToArray();
         using var writer = new SafetensorsWriter(
-            path, tensors.Select(tensor => KeyValuePair.Create(tensor.Key, tensor.Value.Shape)), bytes: masks.Select(mask => KeyValuePair.Create(mask.Key, mask.Value.Length)));
+            path,
+            tensors.Select(tensor => KeyValuePair.Create(tensor.Key, tensor.Value.Shape)),
+            bytes: masks.Select(mask => KeyValuePair.Create(mask.Key, mask.Value.Length)));
         foreach (var (name, tensor) in tensors)
             writer.Write(name, tensor.Values);
         foreach (var (name, mask) in masks)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Numerics;
 using ScoringService.Inference.Checkpoints;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ScoringService.Inference.Encoders;
 
@@ -25,6 +26,16 @@ public sealed record TaskVector
 
     /// <summary>Name of the graph's input that holds a tensor's task vectors, <c>[experts, values]</c>.</summary>
     public static string StackOf(string tensor) => $"{tensor}.experts";
+
+    /// <summary>How a model differs from a reference in one tensor, τ = θ − θ₀.</summary>
+    /// <param name="model">θ.</param>
+    /// <param name="reference">θ₀, as long.</param>
+    public static float[] Difference(ReadOnlySpan<float> model, ReadOnlySpan<float> reference)
+    {
+        var difference = new float[model.Length];
+        TensorPrimitives.Subtract(model, reference, difference);
+        return difference;
+    }
 
     /// <summary>A task vector with all its values.</summary>
     public static TaskVector Dense(float[] values) => new(values.Length, values, null);

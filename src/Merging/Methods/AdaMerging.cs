@@ -86,7 +86,7 @@ public sealed record AdaMerging : AdaptedMethod
         {
             stop.ThrowIfCancellationRequested();
             // A tensor that no item changed needs no coefficient; the embedding tables are half of a small model.
-            float[][] values = [.. group.Ids.Select(id => Difference(group.Models[id].Encoder[name].Values, tensor.Values))];
+            float[][] values = [.. group.Ids.Select(id => TaskVector.Difference(group.Models[id].Encoder[name].Values, tensor.Values))];
             if (!values.Any(value => value.AsSpan().ContainsAnyExcept(0f)))
                 continue;
             if (Vectors == WeighedVectors.Ties)
@@ -135,13 +135,6 @@ public sealed record AdaMerging : AdaptedMethod
     // τᵢ − δ with δ = Σₖ aₖτₖ.
     static float[][] Disentangled(float[][] values, double[] shares) => [.. values.Select(value => (float[])[.. value.Select((change, position) =>
         (float)(change - shares.Select((share, task) => share * values[task][position]).Sum()))])];
-
-    static float[] Difference(float[] model, float[] reference)
-    {
-        var difference = new float[model.Length];
-        TensorPrimitives.Subtract(model, reference, difference);
-        return difference;
-    }
 }
 
 /// <summary>An encoder whose tensors are weighed sums of task vectors: θ = θ₀ + Σᵢ λᵢτᵢ. It only lives while the coefficients are learned.</summary>

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
-using Microsoft.ML.OnnxRuntime;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Graphs;
 using ScoringService.Merging.Alignment;
+using ScoringService.Merging.Features;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ScoringService.Merging.Methods;
@@ -43,22 +43,13 @@ public static class InputGrams
 
         var mask = model.Mask.Reshape([(Dimension)"batch" * "tokens", 1]);
         var sums = layers.ToDictionary(entry => entry.Value[0], entry => new Matrix(Width(entry.Key), Width(entry.Key)));
-        var outputs = layers.Select(entry => (entry.Value[0], (entry.Key * mask).Gemm(entry.Key, transposeLeft: true))).ToArray();
-        var opened = runtime.Open(options => new(graph.ToModel(outputs), options));
-        using var session = opened.Session;
-        var bound = session.InputNames.Where(encoder.ContainsKey).ToDictionary(name => name, name => Bind(encoder[name]));
-        try
+        var outputs = layers.Keys.Select(input => (input * mask).Gemm(input, transposeLeft: true)).ToArray();
+        using var run = new EncoderRun(new StaticEncoder(config, encoder), graph, outputs, runtime);
+        foreach (var batch in Batches(responses))
         {
-            foreach (var batch in Batches(responses))
-            {
-                stop.ThrowIfCancellationRequested();
-                Add(session, bound, batch, config.MaxPositions, sums);
-            }
-        }
-        finally
-        {
-            foreach (var value in bound.Values)
-                value.Dispose();
+            stop.ThrowIfCancellationRequested();
+            foreach (var (sum, addend) in layers.Values.Select(names => sums[names[0]]).Zip(run.Run(batch)))
+                Add(sum, addend);
         }
 
         var tokens = responses.Sum(ids => (double)ids.Length);
@@ -71,34 +62,16 @@ public static class InputGrams
 
     static int Width(Node input) => (int)input.Shape[^1].Factor;
 
-    static OrtValue Bind(Tensor tensor) =>
-        OrtValue.CreateTensorValueFromMemory(tensor.Values, [.. tensor.Shape.Select(size => (long)size)]);
-
     static IEnumerable<EncoderInput[]> Batches(IReadOnlyList<int[]> responses)
     {
         var longest = responses.Max(ids => ids.Length);
         return responses.OrderBy(ids => ids.Length).Select(ids => new EncoderInput(ids)).Chunk(Math.Max(1, TokensPerBatch / Math.Max(1, longest)));
     }
 
-    static void Add(
-        InferenceSession session, Dictionary<string, OrtValue> weights, EncoderInput[] responses, int maxTokens, Dictionary<string, Matrix> sums)
+    static void Add(Matrix sum, float[] addend)
     {
-        using var batch = TokenBatch.Pad(responses, maxTokens);
-        using var options = new RunOptions();
-        var values = session.InputNames.Select(name => name switch
-        {
-            EncoderGraph.IdsInput => batch.Ids,
-            EncoderGraph.MaskInput => batch.Mask,
-            _ => weights[name],
-        });
-        using var results = session.Run(options, session.InputNames, [.. values], session.OutputNames);
-        foreach (var (name, result) in session.OutputNames.Zip(results))
-        {
-            var sum = sums[name].Values;
-            var addend = result.GetTensorDataAsSpan<float>();
-            for (var i = 0; i < sum.Length; i++)
-                sum[i] += addend[i];
-        }
+        for (var i = 0; i < addend.Length; i++)
+            sum.Values[i] += addend[i];
     }
 
     sealed class Observed(Linear linear, Action<Node> reads) : ILinear

@@ -4,7 +4,6 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ScoringService.Merging.Methods;
 
@@ -118,7 +117,7 @@ public abstract record WeightEnsemblingMethod : AdaptedMethod
         foreach (var tensor in modules.SelectMany(routed => WeightEnsemblingEncoder.TensorsOf(routed.Layer, routed.Module)))
         {
             work.Stop.ThrowIfCancellationRequested();
-            experts[tensor] = [.. group.Ids.Select(id => Keep(Difference(group.Models[id].Encoder[tensor].Values, origin[tensor].Values)))];
+            experts[tensor] = [.. group.Ids.Select(id => Keep(TaskVector.Difference(group.Models[id].Encoder[tensor].Values, origin[tensor].Values)))];
             shared[tensor] = origin[tensor];
         }
         return new(group.Config, shared, experts, Layout, Routers.Initialize(Layout.Shapes(group.Config, group.Ids.Length, modules), Lambda, RouterDeviation, Seed));
@@ -135,13 +134,6 @@ public abstract record WeightEnsemblingMethod : AdaptedMethod
             _ => [layer.Mlp.Norm >= layer.Attention.Norm ? RoutedModule.Mlp : RoutedModule.Attention],
         }
         select (layer.Layer, module);
-
-    static float[] Difference(float[] model, float[] origin)
-    {
-        var difference = new float[model.Length];
-        TensorPrimitives.Subtract(model, origin, difference);
-        return difference;
-    }
 }
 
 /// <summary>WEMoE (Tang et al. 2024): dense task vectors, a router for each critical module.</summary>
