@@ -8,7 +8,7 @@ namespace ScoringService.Benchmarks;
 static class QualityReport
 {
     static readonly string[] TotalColumns =
-        ["row", "over", "encoders", "MB", "QWK", "accuracy", "macro F1", "gain", "gain, macro F1", "validation QWK", "seconds"];
+        ["row", "over", "seeds", "encoders", "MB", "QWK", "accuracy", "macro F1", "gain", "gain, macro F1", "validation QWK", "seconds"];
 
     /// <summary>Totals over seeds, goals, totals of each seed, and QWK item by item.</summary>
     /// <param name="measured">Rows of single seeds.</param>
@@ -20,9 +20,10 @@ static class QualityReport
             .Append("(0) and the items' own models (1); in brackets its 95 % interval over test responses. Choices are made on validation QWK. ")
             .Append("Seconds are those of merging, fitting heads and evaluating, with item models, references and distances at hand.\n");
         var seeds = measured.GroupBy(row => (int)QualityTable.Number(row, "seed")!.Value).OrderBy(group => group.Key).ToArray();
+        // A row of one seed only has no mean, and stands for itself.
+        JsonObject[] finest = [.. means, .. measured.Where(row => !means.Any(mean => Name(mean) == Name(row) && Item(mean) == Item(row)))];
         if (means.Count > 0)
-            Section(text, $"Over {seeds.Length} seeds (mean ± standard deviation)", TotalColumns, means.Where(IsTotal).Select(Total));
-        var finest = means.Count > 0 ? means : measured;
+            Section(text, "Over seeds (mean ± standard deviation)", TotalColumns, finest.Where(IsTotal).Select(Total));
         if (QualityGoals.Rows(finest).ToArray() is { Length: > 0 } goals)
             Section(text, "Goals", ["row", "over", "metric", "at least", "measured", "", "why"], goals);
         if (means.Any(row => row.ContainsKey("belowGw")))
@@ -49,7 +50,8 @@ static class QualityReport
     static string[] Total(JsonObject row) =>
     [
         Name(row),
-        QualityTable.Text(row, "item")!,
+        Item(row),
+        QualityTable.Number(row, "seeds")?.ToString(CultureInfo.InvariantCulture) ?? "1",
         Number(row, "encoders", "0.#"),
         (QualityTable.Number(row, "bytes") / 1e6)?.ToString("0", CultureInfo.InvariantCulture) ?? "",
         WithDeviation(row, "qwk"),
@@ -67,6 +69,8 @@ static class QualityReport
     static bool IsTotal(JsonObject row) => QualityTable.Text(row, "item") is QualityTable.AllItems or QualityTable.MergedOnly;
 
     static string Name(JsonObject row) => QualityTable.Text(row, "name")!;
+
+    static string Item(JsonObject row) => QualityTable.Text(row, "item")!;
 
     static double? Qwk(JsonObject row) => QualityTable.Number(row, "qwk");
 
