@@ -64,7 +64,7 @@ static class QualityRows
         ("task-arithmetic/recommended", "task-arithmetic-recommended.yaml"),
     ];
 
-    /// <summary>Recipes that are no rows: as published they take hours on a processor, or they say no more than a row that is there.</summary>
+    /// <summary>Recipes that are no rows: as published they take too long on a processor, or they say no more than a row that is there.</summary>
     public static ImmutableArray<string> NotMeasured { get; } =
     [
         "adamerging-awd.yaml", "adamerging-layer.yaml", "adamerging-task.yaml", "adamerging-ties.yaml", "ewemoe-paper.yaml", "wemoe-paper.yaml",
