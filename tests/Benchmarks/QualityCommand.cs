@@ -97,7 +97,7 @@ static class QualityCommand
                 stop.ThrowIfCancellationRequested();
                 try
                 {
-                    var recipe = method.Recipe(seed.Plan);
+                    var recipe = QualityRows.Seeded(method.Recipe(seed.Plan), seed.Seed);
                     var hash = QualityRows.HashOf(recipe);
                     Put(method.Name, hash, () => seed.Measure(recipe));
                 }

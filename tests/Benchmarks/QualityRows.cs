@@ -115,6 +115,17 @@ static class QualityRows
             : [.. rows.Where(row => asked.Contains(row.Name))];
     }
 
+    /// <summary>The same recipe, but what its method draws by itself is drawn from a seed.</summary>
+    /// <exception cref="ArgumentException">The method is unknown or a parameter wrong.</exception>
+    public static MergeRecipe Seeded(MergeRecipe recipe, int seed)
+    {
+        var method = JsonSerializer.SerializeToNode(MethodOf(recipe), StrictJson.Options)!.AsObject();
+        if (!method.ContainsKey("seed"))
+            return recipe;
+        method["seed"] = seed;
+        return recipe with { Method = JsonSerializer.SerializeToElement(method) };
+    }
+
     /// <summary>A short name for what a recipe does, whatever it leaves to defaults.</summary>
     /// <exception cref="ArgumentException">The method is unknown or a parameter wrong.</exception>
     public static string HashOf(MergeRecipe recipe) =>
