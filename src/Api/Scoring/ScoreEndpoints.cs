@@ -30,13 +30,13 @@ static class ScoreEndpoints
 
     [Timed]
     static Task<Results<Ok<ItemScores>, ProblemHttpResult, RetryLater>> ScoreItem(
-        string itemId, ItemScoreRequest request, ScoringDesk desk, HttpResponse http, CancellationToken stop) => desk.Score(
+        string itemId, ItemScoreRequest request, ScoringDesk desk, HttpContext http, CancellationToken stop) => desk.Score(
             Array.ConvertAll(request.Responses, response => new ResponseToScore(response.ResponseId, itemId, response.Text)),
             itemId, results => new ItemScores(itemId, results), http, stop);
 
     [Timed]
     static Task<Results<Ok<MixedScores>, ProblemHttpResult, RetryLater>> ScoreMixed(
-        MixedScoreRequest request, ScoringDesk desk, HttpResponse http, CancellationToken stop) => desk.Score(
+        MixedScoreRequest request, ScoringDesk desk, HttpContext http, CancellationToken stop) => desk.Score(
             Array.ConvertAll(request.Responses, response => new ResponseToScore(response.ResponseId, response.ItemId, response.Text)),
             itemId: null, results => new MixedScores(results), http, stop);
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using ScoringService.Api.Problems;
+using ScoringService.Api.Security;
 using ScoringService.Inference.Batching;
 using ScoringService.Inference.Scoring;
 
@@ -21,10 +22,10 @@ sealed class ScoringDesk(ActiveBundle active, IOptions<ScoringOptions> limits, T
     /// <param name="responses">The responses, in the order of the request.</param>
     /// <param name="itemId">The item that the request is about; null when each response names its own.</param>
     /// <param name="answer">Makes the answer of the results.</param>
-    /// <param name="http">Receives the headers that say how long it took.</param>
+    /// <param name="http">Says who asks, and receives the headers that say how long it took.</param>
     /// <param name="stop">The caller went away.</param>
     public async Task<Results<Ok<T>, ProblemHttpResult, RetryLater>> Score<T>(
-        ResponseToScore[] responses, string? itemId, Func<ImmutableArray<ResponseResult>, T> answer, HttpResponse http, CancellationToken stop)
+        ResponseToScore[] responses, string? itemId, Func<ImmutableArray<ResponseResult>, T> answer, HttpContext http, CancellationToken stop)
     {
         var started = time.GetTimestamp();
         var validation = Validate(responses);
@@ -39,8 +40,8 @@ sealed class ScoringDesk(ActiveBundle active, IOptions<ScoringOptions> limits, T
 
         try
         {
-            var scored = await lease.Scorer.ScoreAsync(responses, stop);
-            TimedAttribute.Write(http.Headers, scored, time.GetElapsedTime(started));
+            var scored = await lease.Scorer.ScoreAsync(responses, new(http.User.Tenant()), stop);
+            TimedAttribute.Write(http.Response.Headers, scored, time.GetElapsedTime(started));
             return TypedResults.Ok(answer(scored.Results));
         }
         catch (QueueFullException full)

@@ -92,10 +92,11 @@ public sealed class Scorer : IAsyncDisposable
 
     /// <summary>Scores responses to any items of the bundle.</summary>
     /// <param name="responses">The responses; each one's result comes at the same place.</param>
+    /// <param name="requester">Who waits for them.</param>
     /// <param name="cancel">Ends the wait; what has not begun to run never will.</param>
     /// <exception cref="QueueFullException">Too many tokens wait; none of the responses was queued.</exception>
     /// <exception cref="NotFiniteNumberException">An encoder or head gave a number that is not finite.</exception>
-    public async Task<ScoredBatch> ScoreAsync(IReadOnlyList<ResponseToScore> responses, CancellationToken cancel)
+    public async Task<ScoredBatch> ScoreAsync(IReadOnlyList<ResponseToScore> responses, Requester requester, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(responses);
         var results = new ResponseResult[responses.Count];

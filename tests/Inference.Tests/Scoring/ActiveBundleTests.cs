@@ -29,14 +29,14 @@ public sealed class ActiveBundleTests : IDisposable
         var activation = active.ActivateAsync(second, CancellationToken.None);
         while (await ScoreNow(active) != second.Bundle.Id)
             Assert.False(activation.IsCompleted);
-        var late = (ScoredResponse)(await lease.Scorer.ScoreAsync([Response], CancellationToken.None)).Results[0];
+        var late = (ScoredResponse)(await lease.Scorer.ScoreAsync([Response], new("school"), CancellationToken.None)).Results[0];
 
         Assert.Equal(first.Bundle.Id, late.Bundle);
         Assert.False(activation.IsCompleted);
         lease.Dispose();
         lease.Dispose();
         await activation;
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => first.ScoreAsync([Response], CancellationToken.None));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => first.ScoreAsync([Response], new("school"), CancellationToken.None));
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class ActiveBundleTests : IDisposable
         await Assert.ThrowsAsync<NotFiniteNumberException>(() => active.ActivateAsync(bad, CancellationToken.None));
 
         Assert.Equal(good.Bundle.Id, await ScoreNow(active));
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => bad.ScoreAsync([Response], CancellationToken.None));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => bad.ScoreAsync([Response], new("school"), CancellationToken.None));
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class ActiveBundleTests : IDisposable
     static async Task<string> ScoreNow(ActiveBundle active)
     {
         using var lease = active.Acquire()!;
-        var scored = (ScoredResponse)(await lease.Scorer.ScoreAsync([Response], CancellationToken.None)).Results[0];
+        var scored = (ScoredResponse)(await lease.Scorer.ScoreAsync([Response], new("school"), CancellationToken.None)).Results[0];
         Assert.Equal(lease.Scorer.Bundle.Id, scored.Bundle);
         return scored.Bundle;
     }

@@ -65,7 +65,7 @@ public sealed class ScorerTests : IDisposable
     {
         await using var scorer = Load(new ServingOptions());
 
-        var batch = await scorer.ScoreAsync([new("r", "scale", "")], CancellationToken.None);
+        var batch = await scorer.ScoreAsync([new("r", "scale", "")], new("school"), CancellationToken.None);
 
         var empty = Assert.IsType<ScoredResponse>(Assert.Single(batch.Results));
         Assert.Equal([ReviewReason.Empty], empty.Flags.ToArray());
@@ -123,7 +123,7 @@ public sealed class ScorerTests : IDisposable
             using var cancel = new CancellationTokenSource();
             var responses = Enumerable.Range(0, 5)
                 .Select(i => new ResponseToScore($"{i}", SmallBundle.Items[(n + i) % 4].Id, Texts[(n + i) % Texts.Length]));
-            var scoring = scorer.ScoreAsync([.. responses], cancel.Token);
+            var scoring = scorer.ScoreAsync([.. responses], new("school"), cancel.Token);
             if (n % 3 == 0)
                 await cancel.CancelAsync();
             try
@@ -223,7 +223,7 @@ public sealed class ScorerTests : IDisposable
     Scorer Load(ServingOptions options) => Scorer.Load(bundles.Publish(seed: 1), options, TimeProvider.System);
 
     static async Task<IReadOnlyList<ResponseResult>> Score(Scorer scorer, params ResponseToScore[] responses) =>
-        (await scorer.ScoreAsync(responses, CancellationToken.None)).Results;
+        (await scorer.ScoreAsync(responses, new("school"), CancellationToken.None)).Results;
 
     /// <summary>Every text for every item, in one request.</summary>
     static Task<IReadOnlyList<ResponseResult>> ScoreEverything(Scorer scorer) =>
