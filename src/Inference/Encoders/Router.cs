@@ -62,7 +62,20 @@ public sealed record RouterLayout(int Depth, bool IsShared = false, bool LayerEn
         Node? Weight(string tensor) => shapes.TryGetValue(tensor, out var shape) ? declare(tensor, Shape.Of(shape)) : null;
     }
 
-    string Name(int layer, RoutedModule module) => IsShared ? "router" : module == RoutedModule.Mlp ? $"router.{layer}" : $"router.{layer}.attention";
+    /// <summary>What a router with <see cref="LayerEncoding"/> is told of its layer: sines and cosines of falling frequency.</summary>
+    internal static float[] Encoding(int layer)
+    {
+        var values = new float[EncodingWidth];
+        for (var i = 0; i < values.Length; i += 2)
+        {
+            var (sine, cosine) = Math.SinCos(layer / Math.Pow(10_000, (double)i / values.Length));
+            (values[i], values[i + 1]) = ((float)sine, (float)cosine);
+        }
+        return values;
+    }
+
+    /// <summary>Name of a module's router, before its tensors' names.</summary>
+    internal string Name(int layer, RoutedModule module) => IsShared ? "router" : module == RoutedModule.Mlp ? $"router.{layer}" : $"router.{layer}.attention";
 }
 
 /// <summary>A router: from the hidden states of a response's tokens to one weight for each expert, unbounded and without softmax.</summary>
@@ -96,13 +109,7 @@ sealed record Router(int Layer, Linear? Hidden, Node? Encoding, Node? Weight, No
     {
         if (Encoding is null)
             return output;
-        var values = new float[RouterLayout.EncodingWidth];
-        for (var i = 0; i < values.Length; i += 2)
-        {
-            var (sine, cosine) = Math.SinCos(Layer / Math.Pow(10_000, (double)i / values.Length));
-            (values[i], values[i + 1]) = ((float)sine, (float)cosine);
-        }
-        var constant = output.Graph.Weight($"{output.Graph.CurrentScope}/layer", new Tensor([1, values.Length], values));
+        var constant = output.Graph.Weight($"{output.Graph.CurrentScope}/layer", new Tensor([1, RouterLayout.EncodingWidth], RouterLayout.Encoding(Layer)));
         return output + constant.Gemm(Encoding, transposeRight: true);
     }
 }

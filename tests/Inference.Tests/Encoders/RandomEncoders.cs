@@ -14,17 +14,19 @@ static class RandomEncoders
     };
 
     /// <summary>One of each kind: routed with dense or pruned task vectors, low-rank by item or by router.</summary>
-    /// <param name="kind"><c>wemoe</c>, <c>e-wemoe</c>, <c>low-rank</c> or <c>low-rank routed</c>.</param>
+    /// <param name="kind"><c>static</c>, <c>wemoe</c>, <c>e-wemoe</c>, <c>low-rank</c> or <c>low-rank routed</c>.</param>
     /// <param name="random">Decides sizes and weights.</param>
     /// <param name="config">Sizes of the encoder; small ones by default.</param>
     /// <param name="experts">Number of experts; 2 to 5 by default.</param>
-    public static EncoderModel Of(string kind, Random random, BertConfig? config = null, int? experts = null)
+    /// <param name="routedAttention">Whether attention may be routed too.</param>
+    public static EncoderModel Of(string kind, Random random, BertConfig? config = null, int? experts = null, bool routedAttention = true)
     {
         var (sizes, count) = (config ?? Tiny, experts ?? random.Next(2, 6));
         return kind switch
         {
-            "wemoe" => Routed(random, sizes, count, pruned: false),
-            "e-wemoe" => Routed(random, sizes, count, pruned: true),
+            "static" => new StaticEncoder(sizes, Shared(random, sizes)),
+            "wemoe" => Routed(random, sizes, count, pruned: false, routedAttention),
+            "e-wemoe" => Routed(random, sizes, count, pruned: true, routedAttention),
             "low-rank" => LowRank(random, sizes, count, layout: null),
             _ => LowRank(random, sizes, count, new(random.Next(3))),
         };
@@ -78,14 +80,15 @@ static class RandomEncoders
 
     public static float Distance(float[] left, float[] right) => left.Zip(right, (a, b) => Math.Abs(a - b)).Max();
 
-    static WeightEnsemblingEncoder Routed(Random random, BertConfig config, int experts, bool pruned)
+    static WeightEnsemblingEncoder Routed(Random random, BertConfig config, int experts, bool pruned, bool routedAttention)
     {
         // At least one module: the last layer's MLP.
         (int Layer, RoutedModule Module)[] modules =
         [
             .. from layer in Enumerable.Range(0, config.Layers)
                from module in Enum.GetValues<RoutedModule>()
-               where (layer == config.Layers - 1 && module == RoutedModule.Mlp) || random.Next(2) == 0
+               where (layer == config.Layers - 1 && module == RoutedModule.Mlp)
+                   || ((routedAttention || module == RoutedModule.Mlp) && random.Next(2) == 0)
                select (layer, module),
         ];
         var shared = Shared(random, config);

@@ -1,0 +1,97 @@
+using System.Collections.Immutable;
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Kernels;
+
+namespace ScoringService.Inference.Forward;
+
+/// <summary>A layer of a forward pass.</summary>
+/// <param name="Projections">Query, key and value side by side; the query is divided by √d.</param>
+/// <param name="Output">Attention's output projection.</param>
+/// <param name="AttentionNorm">Normalization after attention.</param>
+/// <param name="Mlp">The MLP.</param>
+/// <param name="OutputNorm">Normalization after it.</param>
+sealed unsafe record Layer(Projection Projections, Projection Output, Normalization AttentionNorm, ForwardMlp Mlp, Normalization OutputNorm) : IDisposable
+{
+    /// <summary>Applies it to the hidden states of a batch, in place.</summary>
+    /// <param name="workspace">The batch and memory for it.</param>
+    /// <param name="config">Sizes of the encoder.</param>
+    /// <param name="hidden">Hidden states, <paramref name="stride"/> apart.</param>
+    /// <param name="change">Memory for as many rows.</param>
+    /// <param name="stride">Numbers from one row to the next.</param>
+    public void Apply(Workspace workspace, BertConfig config, float* hidden, float* change, int stride)
+    {
+        var batch = workspace.Batch;
+        var projections = workspace.Take(Slot.Projections, (long)batch.Rows * Projections.Stride);
+        var attended = workspace.Take(Slot.Attended, (long)batch.Rows * stride);
+        var headSize = config.HiddenSize / config.AttentionHeads;
+        var scores = workspace.Take(Slot.Scores, SelfAttention.Scratch(batch.Longest, headSize));
+        Projections.Apply<Identity>(workspace, hidden, stride, projections);
+        for (var place = 0; place < batch.Responses; place++)
+        {
+            SelfAttention.Attend(
+                projections + ((nint)batch.Start(place) * Projections.Stride), Projections.Stride, batch.Tokens(place), config.AttentionHeads, headSize,
+                attended + ((nint)batch.Start(place) * stride), stride, scores);
+        }
+        Output.Apply<Identity>(workspace, attended, stride, change);
+        AttentionNorm.Apply(hidden, change, hidden, batch.Rows, stride);
+        Mlp.Apply(workspace, hidden, change, stride);
+        OutputNorm.Apply(hidden, change, hidden, batch.Rows, stride);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Projections.Dispose();
+        Output.Dispose();
+        Mlp.Dispose();
+    }
+}
+
+/// <summary>Packs the layers of an encoder.</summary>
+static class ForwardLayers
+{
+    /// <summary>Packs a layer.</summary>
+    public static Layer Pack(EncoderModel model, int layer)
+    {
+        var name = $"encoder.layer.{layer}";
+        var queryScale = (float)(1 / Math.Sqrt((double)model.Config.HiddenSize / model.Config.AttentionHeads));
+        return new(
+            Project(model, ($"{name}.attention.self.query", queryScale), ($"{name}.attention.self.key", 1f), ($"{name}.attention.self.value", 1f)),
+            Project(model, ($"{name}.attention.output.dense", 1f)),
+            Norm(model, $"{name}.attention.output.LayerNorm"),
+            Mlp(model, layer, $"{name}.intermediate.dense", $"{name}.output.dense"),
+            Norm(model, $"{name}.output.LayerNorm"));
+    }
+
+    /// <summary>Packs a layer normalization.</summary>
+    public static Normalization Norm(EncoderModel model, string name) =>
+        new(model.Shared[$"{name}.weight"], model.Shared[$"{name}.bias"], model.Config.LayerNormEpsilon);
+
+    static ForwardMlp Mlp(EncoderModel model, int layer, string up, string down)
+    {
+        if (model is not WeightEnsemblingEncoder routed || !routed.TaskVectors.ContainsKey($"{up}.weight"))
+            return new TwoLayerMlp(Project(model, (up, 1f)), Project(model, (down, 1f)));
+        return new BlendedMlp(new(routed.Layout, routed.Routers, layer), Blend(up), Blend(down));
+
+        BlendedMatrix Blend(string linear) => new(
+            model.Shared[$"{linear}.weight"], model.Shared[$"{linear}.bias"], routed.TaskVectors[$"{linear}.weight"], routed.TaskVectors[$"{linear}.bias"]);
+    }
+
+    static Projection Project(EncoderModel model, params ImmutableArray<(string Name, float Scale)> layers)
+    {
+        ExpertFactors?[] experts = [.. layers.Select(layer => Experts(model, layer.Name))];
+        if (experts.All(factors => factors is null))
+            return new DenseProjection(new([.. layers.Select(layer => (Weight(layer.Name), Bias(layer.Name), layer.Scale))]));
+        return new LowRankProjection([.. layers.Zip(experts, (layer, factors) => (Weight(layer.Name), Bias(layer.Name), layer.Scale, factors))]);
+
+        Tensor Weight(string name) => model.Shared[$"{name}.weight"];
+
+        Tensor Bias(string name) => model.Shared[$"{name}.bias"];
+    }
+
+    static ExpertFactors? Experts(EncoderModel model, string linear) =>
+        model is LowRankEncoder lowRank && lowRank.Factors.TryGetValue(LowRankEncoder.InnerOf(linear), out var inner)
+            ? new(lowRank.Experts, inner, lowRank.Factors[LowRankEncoder.OuterOf(linear)], lowRank.Factors[LowRankEncoder.BiasOf(linear)])
+            : null;
+}

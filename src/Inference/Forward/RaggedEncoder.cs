@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Runtime.Intrinsics;
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Kernels;
+
+namespace ScoringService.Inference.Forward;
+
+/// <summary>
+/// An encoder that runs in our own kernels, on one processor thread a pass, without padding. A response's vector has the same bits whatever it is encoded
+/// with. Safe to use from several threads at once.
+/// </summary>
+/// <remarks>Why it exists beside ONNX Runtime, and what it was measured to bring, is in decision 0006.</remarks>
+public sealed unsafe class RaggedEncoder : IDisposable
+{
+    // Memory of a pass grows with its rows; more are encoded part by part, to the same result.
+    const int RowsAtATime = 2048;
+
+    readonly BertConfig config;
+    readonly EncoderOutput output;
+    readonly bool byExpert;
+    readonly int stride;
+    readonly float[] words;
+    readonly float[] positions;
+    readonly Normalization embeddingNorm;
+    readonly ImmutableArray<Layer> layers;
+    readonly ConcurrentBag<Workspace> workspaces = [];
+
+    /// <summary>Packs an encoder; its tensors are not needed afterwards, except the embedding table.</summary>
+    /// <param name="model">An encoder that <see cref="Runs"/>.</param>
+    /// <param name="output">What it returns.</param>
+    /// <exception cref="ArgumentException">A tensor is missing or has another shape.</exception>
+    public RaggedEncoder(EncoderModel model, EncoderOutput output)
+    {
+        BertTensors.Check(model.Config, model.Shared);
+        if (!Runs(model))
+            throw new ArgumentException("The encoder has sizes or modules that only the runtime's graph knows.", nameof(model));
+        (config, this.output, stride) = (model.Config, output, PackedMatrix.StrideOf(model.Config.HiddenSize));
+        byExpert = model is LowRankEncoder;
+        words = model.Shared[BertTensors.WordEmbeddings].Values;
+        positions = PositionsAndType(model);
+        embeddingNorm = ForwardLayers.Norm(model, "embeddings.LayerNorm");
+        var depth = output.Layer < 0 ? output.Layer + config.Layers + 1 : output.Layer;
+        layers = [.. Enumerable.Range(0, depth).Select(layer => ForwardLayers.Pack(model, layer))];
+    }
+
+    /// <summary>Width of a pooled vector.</summary>
+    public int HiddenSize => config.HiddenSize;
+
+    /// <summary>The longest response in tokens.</summary>
+    public int MaxTokens => config.MaxPositions;
+
+    /// <summary>Whether it keeps something of each item's own, and so reads <see cref="EncoderInput.Expert"/>.</summary>
+    public bool ReadsExpert => byExpert;
+
+    /// <summary>Whether this processor's vectors are wide enough for the kernels to be worth it.</summary>
+    public static bool IsFast => Vector512.IsHardwareAccelerated;
+
+    /// <summary>Whether an encoder is of a kind that runs here: widths in sixteens, and no routed attention or routed low-rank experts.</summary>
+    public static bool Runs(EncoderModel model)
+    {
+        var lanes = Vector512<float>.Count;
+        var inSixteens = model.Config.HiddenSize % lanes == 0 && model.Config.HiddenSize / model.Config.AttentionHeads % lanes == 0
+            && model.Config.IntermediateSize % lanes == 0;
+        return inSixteens && model switch
+        {
+            StaticEncoder => true,
+            LowRankEncoder lowRank => lowRank.Layout is null,
+            WeightEnsemblingEncoder routed => !routed.TaskVectors.Keys.Any(name => name.Contains(".attention.", StringComparison.Ordinal)),
+            _ => false,
+        };
+    }
+
+    /// <summary>Encodes responses.</summary>
+    /// <param name="responses">The responses; of 1 to <see cref="MaxTokens"/> tokens each.</param>
+    /// <param name="pooled">Receives <c>[responses, hidden]</c>.</param>
+    /// <exception cref="ArgumentException">A response is empty or too long, or <paramref name="pooled"/> has another size.</exception>
+    public void Encode(ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
+    {
+        if (pooled.Length != responses.Length * HiddenSize)
+            throw new ArgumentException($"{responses.Length} responses need {responses.Length * HiddenSize} values, not {pooled.Length}.", nameof(pooled));
+        if (!workspaces.TryTake(out var workspace))
+            workspace = new();
+        while (!responses.IsEmpty)
+        {
+            var (count, rows) = (0, 0);
+            while (count < responses.Length && (count == 0 || rows + responses[count].Ids.Length <= RowsAtATime))
+            {
+                var tokens = responses[count++].Ids.Length;
+                if (tokens == 0 || tokens > MaxTokens)
+                    throw new ArgumentException($"A response has {tokens} tokens; the encoder takes 1 to {MaxTokens}. Truncate when tokenizing.", nameof(responses));
+                rows += tokens;
+            }
+            Pass(workspace, responses[..count], pooled[..(count * HiddenSize)]);
+            responses = responses[count..];
+            pooled = pooled[(count * HiddenSize)..];
+        }
+        workspaces.Add(workspace);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var layer in layers)
+            layer.Dispose();
+        while (workspaces.TryTake(out var workspace))
+            workspace.Dispose();
+    }
+
+    void Pass(Workspace workspace, ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
+    {
+        var batch = workspace.Batch;
+        batch.LayOut(responses, byExpert);
+        var hidden = workspace.Take(Slot.Hidden, (long)batch.Rows * stride);
+        var change = workspace.Take(Slot.Change, (long)batch.Rows * stride);
+        Embed(batch, responses, hidden);
+        foreach (var layer in layers)
+            layer.Apply(workspace, config, hidden, change, stride);
+        for (var place = 0; place < batch.Responses; place++)
+            Pool(hidden + ((nint)batch.Start(place) * stride), batch.Tokens(place), pooled.Slice(batch.At(place) * HiddenSize, HiddenSize));
+    }
+
+    void Embed(RaggedBatch batch, ReadOnlySpan<EncoderInput> responses, float* hidden)
+    {
+        var width = HiddenSize;
+        for (var place = 0; place < batch.Responses; place++)
+        {
+            ReadOnlySpan<int> ids = responses[batch.At(place)].Ids;
+            for (var token = 0; token < ids.Length; token++)
+            {
+                System.Numerics.Tensors.TensorPrimitives.Add(
+                    words.AsSpan(ids[token] * width, width), positions.AsSpan(token * width, width),
+                    new Span<float>(hidden + ((nint)(batch.Start(place) + token) * stride), width));
+            }
+        }
+        embeddingNorm.Apply(hidden, null, hidden, batch.Rows, stride);
+    }
+
+    void Pool(float* rows, int tokens, Span<float> pooled)
+    {
+        new ReadOnlySpan<float>(rows, pooled.Length).CopyTo(pooled);
+        if (output.Pooling == Pooling.Cls)
+            return;
+        for (var token = 1; token < tokens; token++)
+            System.Numerics.Tensors.TensorPrimitives.Add(pooled, new ReadOnlySpan<float>(rows + ((nint)token * stride), pooled.Length), pooled);
+        System.Numerics.Tensors.TensorPrimitives.Divide(pooled, tokens, pooled);
+    }
+
+    static float[] PositionsAndType(EncoderModel model)
+    {
+        var width = model.Config.HiddenSize;
+        var sums = model.Shared[BertTensors.PositionEmbeddings].Values.ToArray();
+        var type = model.Shared[BertTensors.TokenTypeEmbeddings].Values.AsSpan(0, width);
+        for (var position = 0; position < model.Config.MaxPositions; position++)
+            System.Numerics.Tensors.TensorPrimitives.Add(sums.AsSpan(position * width, width), type, sums.AsSpan(position * width, width));
+        return sums;
+    }
+}

@@ -1,0 +1,123 @@
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
+using ScoringService.Inference.Tests.Encoders;
+
+namespace ScoringService.Inference.Tests.Forward;
+
+/// <summary>Our own kernels against ONNX Runtime's.</summary>
+public sealed class RaggedEncoderTests
+{
+    public static TheoryData<string> Kinds => ["static", "wemoe", "e-wemoe", "low-rank"];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void It_gives_the_vectors_of_the_runtime(string kind)
+    {
+        for (var seed = 0; seed < 12; seed++)
+        {
+            var random = new Random(seed);
+            var model = Of(kind, random);
+            var output = new EncoderOutput(random.Next(3) == 0 ? -2 : -1, random.Next(2) == 0 ? Pooling.Cls : Pooling.Mean);
+            var responses = RandomEncoders.Responses(random, model, random.Next(1, 40));
+            using var session = EncoderSession.Create(model, output, new() { Threads = 1 });
+            using var ragged = new RaggedEncoder(model, output);
+
+            var (expected, actual) = (RandomEncoders.Encode(session, responses), Encode(ragged, responses));
+
+            foreach (var (row, vector) in actual.Index())
+                Assert.True(RandomEncoders.Distance(expected[row], vector) <= 2e-5f, $"seed {seed}, row {row}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_response_has_the_same_bits_whatever_its_neighbours_their_items_their_length_and_their_order(string kind)
+    {
+        for (var seed = 0; seed < 12; seed++)
+        {
+            var random = new Random(seed);
+            var model = Of(kind, random);
+            var responses = RandomEncoders.Responses(random, model, random.Next(2, 40));
+            using var ragged = new RaggedEncoder(model, new());
+            int[] order = [.. Enumerable.Range(0, responses.Length)];
+            random.Shuffle(order);
+
+            var together = Encode(ragged, responses);
+            var shuffled = Encode(ragged, [.. order.Select(row => responses[row])]);
+
+            foreach (var (place, row) in order.Index())
+            {
+                Assert.True(together[row].SequenceEqual(shuffled[place]), $"seed {seed}, row {row}, in another order");
+                Assert.True(together[row].SequenceEqual(Encode(ragged, responses[row])[0]), $"seed {seed}, row {row}, alone");
+            }
+        }
+    }
+
+    [Fact]
+    public void More_rows_than_are_encoded_at_a_time_give_the_same_bits()
+    {
+        var random = new Random(1);
+        var model = Of("static", random);
+        var responses = RandomEncoders.Responses(random, model, 400);
+        using var ragged = new RaggedEncoder(model, new());
+
+        var together = Encode(ragged, responses);
+
+        Assert.Equal([.. responses.SelectMany(response => Encode(ragged, response)[0])], together.SelectMany(vector => vector));
+    }
+
+    [Fact]
+    public void Several_threads_at_once_give_the_same_bits()
+    {
+        var random = new Random(2);
+        var model = Of("low-rank", random);
+        var batches = Enumerable.Range(0, 40).Select(_ => RandomEncoders.Responses(random, model, random.Next(1, 20))).ToArray();
+        using var ragged = new RaggedEncoder(model, new());
+        var expected = Array.ConvertAll(batches, batch => Encode(ragged, batch));
+
+        var actual = new float[batches.Length][][];
+        Parallel.For(0, batches.Length, batch => actual[batch] = Encode(ragged, batches[batch]));
+
+        foreach (var (left, right) in expected.Zip(actual))
+            Assert.Equal(left.SelectMany(vector => vector), right.SelectMany(vector => vector));
+    }
+
+    [Fact]
+    public void Sizes_and_modules_it_does_not_know_are_left_to_the_runtime()
+    {
+        var narrow = RandomEncoders.Of("static", new Random(0));
+        Assert.False(RaggedEncoder.Runs(narrow));
+        Assert.Throws<ArgumentException>(() => new RaggedEncoder(narrow, new()));
+        Assert.False(RaggedEncoder.Runs(RandomEncoders.Of("low-rank routed", new Random(0), Sizes(new(0)))));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(21)]
+    public void A_response_without_tokens_or_with_too_many_is_refused(int tokens)
+    {
+        using var ragged = new RaggedEncoder(Of("static", new Random(0)), new());
+        var refused = Assert.Throws<ArgumentException>(() => Encode(ragged, new EncoderInput(new int[tokens])));
+        Assert.Contains("1 to 20", refused.Message, StringComparison.Ordinal);
+    }
+
+    static EncoderModel Of(string kind, Random random) => RandomEncoders.Of(kind, random, Sizes(random), routedAttention: false);
+
+    static BertConfig Sizes(Random random)
+    {
+        var heads = random.Next(1, 4);
+        return new()
+        {
+            HiddenSize = 16 * heads * random.Next(1, 3), IntermediateSize = 16 * random.Next(1, 9), Layers = 3, AttentionHeads = heads,
+            VocabularySize = 60, MaxPositions = 20,
+        };
+    }
+
+    static float[][] Encode(RaggedEncoder encoder, params EncoderInput[] responses)
+    {
+        var pooled = new float[responses.Length * encoder.HiddenSize];
+        encoder.Encode(responses, pooled);
+        return [.. pooled.Chunk(encoder.HiddenSize)];
+    }
+}
