@@ -28,10 +28,11 @@ public static class EncoderExport
     {
         BertTensors.Check(model.Config, model.Shared);
         var weightFile = $"{name}.safetensors";
-        var entries = WriteWeights(Path.Combine(directory, weightFile), model);
+        var returned = output ?? new();
+        var entries = WriteWeights(Path.Combine(directory, weightFile), model, EncoderDescription.Of(model, returned));
         File.WriteAllBytes(
             Path.Combine(directory, $"{name}.onnx"),
-            EncoderSession.Model(model, output ?? new(), (graph, weight, shape) => entries.TryGetValue(weight, out var entry)
+            EncoderSession.Model(model, returned, (graph, weight, shape) => entries.TryGetValue(weight, out var entry)
                 ? graph.Weight(weight, shape, weightFile, entry.Offset)
                 : graph.Input(weight, shape)));
     }
@@ -51,14 +52,15 @@ public static class EncoderExport
         .. StoredTaskVectors.Values(model),
     ];
 
-    static IReadOnlyDictionary<string, SafetensorsEntry> WriteWeights(string path, EncoderModel model)
+    static IReadOnlyDictionary<string, SafetensorsEntry> WriteWeights(string path, EncoderModel model, EncoderDescription description)
     {
         var tensors = StoredTensors(model).ToArray();
         var masks = StoredTaskVectors.Masks(model).ToArray();
         using var writer = new SafetensorsWriter(
             path,
             tensors.Select(tensor => KeyValuePair.Create(tensor.Key, tensor.Value.Shape)),
-            bytes: masks.Select(mask => KeyValuePair.Create(mask.Key, mask.Value.Length)));
+            description.ToMetadata(),
+            masks.Select(mask => KeyValuePair.Create(mask.Key, mask.Value.Length)));
         foreach (var (name, tensor) in tensors)
             writer.Write(name, tensor.Values);
         foreach (var (name, mask) in masks)

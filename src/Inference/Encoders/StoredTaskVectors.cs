@@ -28,8 +28,21 @@ static class StoredTaskVectors
     public static Tensor ReadStack(SafetensorsFile file, string stack, int[] shape)
     {
         var tensor = stack[..^TaskVector.StackOf("").Length];
-        return TaskVector.Stack([.. Enumerable.Range(0, shape[0]).Select(expert => Read(file, NameOf(tensor, expert), shape[1]))]);
+        return TaskVector.Stack([.. Read(file, tensor, shape[0], shape[1])]);
     }
+
+    /// <summary>The task vectors of a tensor as they are stored.</summary>
+    /// <param name="file">The encoder's file.</param>
+    /// <param name="tensor">The tensor they belong to.</param>
+    /// <param name="experts">How many there are.</param>
+    /// <param name="length">Positions of each.</param>
+    /// <exception cref="InvalidCheckpointException">One is missing or does not fit.</exception>
+    public static IEnumerable<TaskVector> Read(SafetensorsFile file, string tensor, int experts, int length) =>
+        Enumerable.Range(0, experts).Select(expert => Read(file, NameOf(tensor, expert), length));
+
+    /// <summary>Whether a tensor has task vectors in the file.</summary>
+    public static bool Has(SafetensorsFile file, string tensor) =>
+        file.Entries.ContainsKey(NameOf(tensor, 0)) || file.Entries.ContainsKey($"{NameOf(tensor, 0)}.values");
 
     static TaskVector Read(SafetensorsFile file, string name, int length)
     {

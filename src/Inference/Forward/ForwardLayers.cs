@@ -52,15 +52,20 @@ sealed unsafe record Layer(Projection Projections, Projection Output, Normalizat
 static class ForwardLayers
 {
     /// <summary>Packs a layer.</summary>
-    public static Layer Pack(EncoderModel model, int layer)
+    /// <param name="model">The encoder.</param>
+    /// <param name="layer">Which layer, from 0.</param>
+    /// <param name="eightBit">What of it is rounded to eight bits; layers with experts of any kind never are.</param>
+    public static Layer Pack(EncoderModel model, int layer, EightBit eightBit)
     {
         var name = $"encoder.layer.{layer}";
         var queryScale = (float)(1 / Math.Sqrt((double)model.Config.HiddenSize / model.Config.AttentionHeads));
         return new(
-            Project(model, ($"{name}.attention.self.query", queryScale), ($"{name}.attention.self.key", 1f), ($"{name}.attention.self.value", 1f)),
-            Project(model, ($"{name}.attention.output.dense", 1f)),
+            Project(
+                model, eightBit.HasFlag(EightBit.Projections),
+                ($"{name}.attention.self.query", queryScale), ($"{name}.attention.self.key", 1f), ($"{name}.attention.self.value", 1f)),
+            Project(model, eightBit.HasFlag(EightBit.AttentionOutput), ($"{name}.attention.output.dense", 1f)),
             Norm(model, $"{name}.attention.output.LayerNorm"),
-            Mlp(model, layer, $"{name}.intermediate.dense", $"{name}.output.dense"),
+            Mlp(model, layer, eightBit),
             Norm(model, $"{name}.output.LayerNorm"));
     }
 
@@ -68,21 +73,28 @@ static class ForwardLayers
     public static Normalization Norm(EncoderModel model, string name) =>
         new(model.Shared[$"{name}.weight"], model.Shared[$"{name}.bias"], model.Config.LayerNormEpsilon);
 
-    static ForwardMlp Mlp(EncoderModel model, int layer, string up, string down)
+    static ForwardMlp Mlp(EncoderModel model, int layer, EightBit eightBit)
     {
+        var (up, down) = ($"encoder.layer.{layer}.intermediate.dense", $"encoder.layer.{layer}.output.dense");
         if (model is not WeightEnsemblingEncoder routed || !routed.TaskVectors.ContainsKey($"{up}.weight"))
-            return new TwoLayerMlp(Project(model, (up, 1f)), Project(model, (down, 1f)));
+        {
+            return new TwoLayerMlp(
+                Project(model, eightBit.HasFlag(EightBit.Up), (up, 1f)), Project(model, eightBit.HasFlag(EightBit.Down), (down, 1f)));
+        }
         return new BlendedMlp(new(routed.Layout, routed.Routers, layer), Blend(up), Blend(down));
 
         BlendedMatrix Blend(string linear) => new(
             model.Shared[$"{linear}.weight"], model.Shared[$"{linear}.bias"], routed.TaskVectors[$"{linear}.weight"], routed.TaskVectors[$"{linear}.bias"]);
     }
 
-    static Projection Project(EncoderModel model, params ImmutableArray<(string Name, float Scale)> layers)
+    static Projection Project(EncoderModel model, bool eightBit, params ImmutableArray<(string Name, float Scale)> layers)
     {
         ExpertFactors?[] experts = [.. layers.Select(layer => Experts(model, layer.Name))];
         if (experts.All(factors => factors is null))
-            return new DenseProjection(new([.. layers.Select(layer => (Weight(layer.Name), Bias(layer.Name), layer.Scale))]));
+        {
+            (Tensor Weight, Tensor Bias, float Scale)[] plain = [.. layers.Select(layer => (Weight(layer.Name), Bias(layer.Name), layer.Scale))];
+            return eightBit ? new QuantizedProjection(new(plain)) : new DenseProjection(new(plain));
+        }
         return new LowRankProjection([.. layers.Zip(experts, (layer, factors) => (Weight(layer.Name), Bias(layer.Name), layer.Scale, factors))]);
 
         Tensor Weight(string name) => model.Shared[$"{name}.weight"];

@@ -30,8 +30,9 @@ public sealed unsafe class RaggedEncoder : IDisposable
     /// <summary>Packs an encoder; its tensors are not needed afterwards, except the embedding table.</summary>
     /// <param name="model">An encoder that <see cref="Runs"/>.</param>
     /// <param name="output">What it returns.</param>
+    /// <param name="eightBit">Linear layers that are rounded to eight bits; those with experts of any kind never are.</param>
     /// <exception cref="ArgumentException">A tensor is missing or has another shape.</exception>
-    public RaggedEncoder(EncoderModel model, EncoderOutput output)
+    public RaggedEncoder(EncoderModel model, EncoderOutput output, EightBit eightBit = EightBit.None)
     {
         BertTensors.Check(model.Config, model.Shared);
         if (!Runs(model))
@@ -42,7 +43,7 @@ public sealed unsafe class RaggedEncoder : IDisposable
         positions = PositionsAndType(model);
         embeddingNorm = ForwardLayers.Norm(model, "embeddings.LayerNorm");
         var depth = output.Layer < 0 ? output.Layer + config.Layers + 1 : output.Layer;
-        layers = [.. Enumerable.Range(0, depth).Select(layer => ForwardLayers.Pack(model, layer))];
+        layers = [.. Enumerable.Range(0, depth).Select(layer => ForwardLayers.Pack(model, layer, eightBit))];
     }
 
     /// <summary>Width of a pooled vector.</summary>
@@ -53,6 +54,19 @@ public sealed unsafe class RaggedEncoder : IDisposable
 
     /// <summary>Whether it keeps something of each item's own, and so reads <see cref="EncoderInput.Expert"/>.</summary>
     public bool ReadsExpert => byExpert;
+
+    /// <summary>Opens an encoder that <see cref="EncoderExport"/> wrote.</summary>
+    /// <param name="weights">Its <c>.safetensors</c> file.</param>
+    /// <param name="eightBit">Linear layers that are rounded to eight bits.</param>
+    /// <returns>The encoder; null for one that only the runtime's graph knows, or of an earlier version that does not describe itself.</returns>
+    /// <exception cref="InvalidCheckpointException">A tensor is missing or does not fit.</exception>
+    public static RaggedEncoder? TryLoad(string weights, EightBit eightBit)
+    {
+        using var file = SafetensorsFile.Open(weights);
+        return EncoderDescription.Read(file) is { } description && description.Load(file) is var model && Runs(model)
+            ? new(model, description.Output, eightBit)
+            : null;
+    }
 
     /// <summary>Whether this processor's vectors are wide enough for the kernels to be worth it.</summary>
     public static bool IsFast => Vector512.IsHardwareAccelerated;

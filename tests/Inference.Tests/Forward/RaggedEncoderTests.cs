@@ -30,16 +30,22 @@ public sealed class RaggedEncoderTests
         }
     }
 
+    public static TheoryData<string, EightBit> Precisions => new()
+    {
+        { "static", EightBit.None }, { "wemoe", EightBit.None }, { "e-wemoe", EightBit.None }, { "low-rank", EightBit.None },
+        { "static", EightBit.All }, { "wemoe", EightBit.All }, { "e-wemoe", EightBit.All }, { "static", EightBit.Up | EightBit.Projections },
+    };
+
     [Theory]
-    [MemberData(nameof(Kinds))]
-    public void A_response_has_the_same_bits_whatever_its_neighbours_their_items_their_length_and_their_order(string kind)
+    [MemberData(nameof(Precisions))]
+    public void A_response_has_the_same_bits_whatever_its_neighbours_their_items_their_length_and_their_order(string kind, EightBit eightBit)
     {
         for (var seed = 0; seed < 12; seed++)
         {
             var random = new Random(seed);
             var model = Of(kind, random);
             var responses = RandomEncoders.Responses(random, model, random.Next(2, 40));
-            using var ragged = new RaggedEncoder(model, new());
+            using var ragged = new RaggedEncoder(model, new(), eightBit);
             int[] order = [.. Enumerable.Range(0, responses.Length)];
             random.Shuffle(order);
 
@@ -51,6 +57,26 @@ public sealed class RaggedEncoderTests
                 Assert.True(together[row].SequenceEqual(shuffled[place]), $"seed {seed}, row {row}, in another order");
                 Assert.True(together[row].SequenceEqual(Encode(ragged, responses[row])[0]), $"seed {seed}, row {row}, alone");
             }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Stored_and_loaded_it_gives_the_same_bits(string kind)
+    {
+        using var directory = new TemporaryDirectory();
+        for (var seed = 0; seed < 5; seed++)
+        {
+            var random = new Random(seed);
+            var model = Of(kind, random);
+            var output = new EncoderOutput(-2, Pooling.Cls);
+            var responses = RandomEncoders.Responses(random, model, 12);
+            EncoderExport.Write(directory.Path, $"e{seed}", model, output);
+
+            using var made = new RaggedEncoder(model, output);
+            using var loaded = RaggedEncoder.TryLoad(directory[$"e{seed}.safetensors"], EightBit.None);
+
+            Assert.Equal(Encode(made, responses).SelectMany(vector => vector), Encode(loaded!, responses).SelectMany(vector => vector));
         }
     }
 

@@ -1,0 +1,217 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using ScoringService.Inference.Checkpoints;
+
+namespace ScoringService.Inference.Kernels;
+
+/// <summary>
+/// The weights of one or more linear layers in eight bits, one scale for each output, and their product with rows in eight bits, one scale for each row. A row's
+/// scale follows from that row alone, and sums of integers are exact: a row's result has the same bits in every batch, and on every processor.
+/// </summary>
+/// <remarks>Panels of 24 outputs; in each, four inputs of the first output side by side, then those of the second, as the processor's dot product reads them.</remarks>
+sealed unsafe class QuantizedMatrix : IDisposable
+{
+    const int Width = 24;
+    const int Together = 4;
+    const int RowsAtATime = 4;
+    const int Largest = 127;
+
+    // Rows are stored as unsigned bytes; this one is zero.
+    const int Zero = 128;
+
+    // Bytes of the rows that stay in the second-level cache while all panels pass by.
+    const int BlockBytes = 1 << 17;
+
+    readonly int inputs;
+    readonly int panels;
+    readonly NativeArray<sbyte> weights;
+    readonly NativeArray<float> scales;
+    readonly NativeArray<float> bias;
+    // What every sum begins with: it takes off what the rows' zero adds.
+    readonly NativeArray<int> starts;
+
+    /// <summary>Rounds linear layers and packs them one after the other.</summary>
+    /// <param name="layers">Weights <c>[out, in]</c>, biases <c>[out]</c>, and what both are multiplied by.</param>
+    public QuantizedMatrix(params ReadOnlySpan<(Tensor Weight, Tensor Bias, float Scale)> layers)
+    {
+        inputs = layers[0].Weight.Shape[1];
+        ArgumentOutOfRangeException.ThrowIfNotEqual(inputs % Together, 0, nameof(layers));
+        var outputs = 0;
+        foreach (var layer in layers)
+            outputs += layer.Bias.Length;
+        Stride = PackedMatrix.StrideOf(outputs);
+        panels = Stride / Width;
+        (weights, scales, bias, starts) = (new((long)Stride * inputs), new(Stride), new(Stride), new(Stride));
+        for (var panel = 0; panel < panels; panel++)
+            weights.Span((long)panel * inputs * Width, inputs * Width).Clear();
+        scales.Span(0, Stride).Clear();
+        bias.Span(0, Stride).Clear();
+        starts.Span(0, Stride).Clear();
+
+        var output = 0;
+        foreach (var (weight, offset, scale) in layers)
+        {
+            for (var row = 0; row < offset.Length; row++, output++)
+            {
+                bias.Start[output] = offset.Values[row] * scale;
+                Round(weight.Values.AsSpan(row * inputs, inputs), scale, output);
+            }
+        }
+    }
+
+    /// <summary>Numbers from one row of the result to the next.</summary>
+    public int Stride { get; }
+
+    /// <summary>Bytes of a row that goes in.</summary>
+    public int RowBytes => inputs;
+
+    /// <summary>Rounds rows to eight bits: the largest number of a row becomes ±127.</summary>
+    /// <param name="x">Rows, <c>[rows, in]</c>, <paramref name="xStride"/> apart.</param>
+    /// <param name="xStride">Numbers from one row of x to the next.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="rounded">Receives <c>[rows, in]</c>.</param>
+    /// <param name="rowScales">Receives what a step of each row is worth.</param>
+    public void Quantize(float* x, int xStride, int rows, byte* rounded, float* rowScales)
+    {
+        for (var row = 0; row < rows; row++, x += xStride, rounded += inputs)
+        {
+            var largest = Vector512<float>.Zero;
+            for (var i = 0; i < inputs; i += Vector512<float>.Count)
+                largest = Vector512.Max(largest, Vector512.Abs(Vector512.Load(x + i)));
+            var top = 0f;
+            for (var lane = 0; lane < Vector512<float>.Count; lane++)
+                top = Math.Max(top, largest[lane]);
+            rowScales[row] = top / Largest;
+            var steps = Vector512.Create(top > 0 ? Largest / top : 0);
+            for (var i = 0; i < inputs; i += Vector512<float>.Count)
+            {
+                var whole = Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(x + i) * steps)) + Vector512.Create(Zero);
+                var words = Vector256.Narrow(whole.GetLower().AsUInt32(), whole.GetUpper().AsUInt32());
+                Vector128.Narrow(words.GetLower(), words.GetUpper()).Store(rounded + i);
+            }
+        }
+    }
+
+    /// <summary>y = f(x·Wᵀ + b) of rows in eight bits.</summary>
+    /// <typeparam name="TFinish">f.</typeparam>
+    /// <param name="x">Rows as <see cref="Quantize"/> gives them.</param>
+    /// <param name="rowScales">Their scales.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="y">Receives <c>[rows, out]</c>, <see cref="Stride"/> apart.</param>
+    public void Multiply<TFinish>(byte* x, float* rowScales, int rows, float* y)
+        where TFinish : IFinish
+    {
+        var block = Math.Max(1, BlockBytes / inputs / RowsAtATime) * RowsAtATime;
+        for (var first = 0; first < rows; first += block)
+        {
+            var end = Math.Min(rows, first + block);
+            for (var panel = 0; panel < panels; panel += PackedMatrix.Width / Width)
+            {
+                for (var row = first; row < end; row += RowsAtATime)
+                {
+                    var valid = Math.Min(RowsAtATime, end - row);
+                    var to = y + ((nint)row * Stride) + (panel * Width);
+                    Sum(x + ((nint)row * inputs), rowScales + row, valid, panel, to);
+                    Sum(x + ((nint)row * inputs), rowScales + row, valid, panel + 1, to + Width);
+                    MatrixProduct.Finish<TFinish>(to, Stride, valid);
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        weights.Dispose();
+        scales.Dispose();
+        bias.Dispose();
+        starts.Dispose();
+    }
+
+    void Round(ReadOnlySpan<float> row, float scale, int output)
+    {
+        var top = Math.Abs(System.Numerics.Tensors.TensorPrimitives.MaxMagnitude(row));
+        scales.Start[output] = top / Largest * scale;
+        var steps = top > 0 ? Largest / top : 0;
+        var (panel, column) = Math.DivRem(output, Width);
+        var to = weights.Start + ((nint)panel * inputs * Width) + (column * Together);
+        var sum = 0;
+        for (var i = 0; i < row.Length; i++)
+        {
+            var whole = (int)MathF.Round(row[i] * steps);
+            to[((nint)(i / Together) * Width * Together) + (i % Together)] = (sbyte)whole;
+            sum += whole;
+        }
+        starts.Start[output] = -Zero * sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void Sum(byte* x, float* rowScales, int rows, int panel, float* y)
+    {
+        // A row beyond the last one is the last one again, and is not stored.
+        nint r1 = Math.Min(1, rows - 1), r2 = Math.Min(2, rows - 1), r3 = Math.Min(3, rows - 1);
+        int* x0 = (int*)x, x1 = (int*)(x + (r1 * inputs)), x2 = (int*)(x + (r2 * inputs)), x3 = (int*)(x + (r3 * inputs));
+        var start = starts.Start + (panel * Width);
+        Vector256<int> y00, y01, y02, y10, y11, y12, y20, y21, y22, y30, y31, y32;
+        y00 = y10 = y20 = y30 = Vector256.Load(start);
+        y01 = y11 = y21 = y31 = Vector256.Load(start + 8);
+        y02 = y12 = y22 = y32 = Vector256.Load(start + 16);
+        var weight = weights.Start + ((nint)panel * inputs * Width);
+        nint depth = inputs / Together;
+        for (nint i = 0; i < depth; i++)
+        {
+            Vector256<sbyte> w0 = Vector256.Load(weight), w1 = Vector256.Load(weight + 32), w2 = Vector256.Load(weight + 64);
+            weight += Width * Together;
+            var four = Vector256.Create(x0[i]).AsByte();
+            (y00, y01, y02) = (DotAdd(y00, four, w0), DotAdd(y01, four, w1), DotAdd(y02, four, w2));
+            four = Vector256.Create(x1[i]).AsByte();
+            (y10, y11, y12) = (DotAdd(y10, four, w0), DotAdd(y11, four, w1), DotAdd(y12, four, w2));
+            four = Vector256.Create(x2[i]).AsByte();
+            (y20, y21, y22) = (DotAdd(y20, four, w0), DotAdd(y21, four, w1), DotAdd(y22, four, w2));
+            four = Vector256.Create(x3[i]).AsByte();
+            (y30, y31, y32) = (DotAdd(y30, four, w0), DotAdd(y31, four, w1), DotAdd(y32, four, w2));
+        }
+        Store(y, y00, y01, y02, rowScales[0], panel);
+        if (rows > 1)
+            Store(y + Stride, y10, y11, y12, rowScales[1], panel);
+        if (rows > 2)
+            Store(y + (2 * Stride), y20, y21, y22, rowScales[2], panel);
+        if (rows > 3)
+            Store(y + (3 * Stride), y30, y31, y32, rowScales[3], panel);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    void Store(float* y, Vector256<int> a, Vector256<int> b, Vector256<int> c, float rowScale, int panel)
+    {
+        float* scale = scales.Start + (panel * Width), offset = bias.Start + (panel * Width);
+        Real(a, scale, offset).Store(y);
+        Real(b, scale + 8, offset + 8).Store(y + 8);
+        Real(c, scale + 16, offset + 16).Store(y + 16);
+
+        Vector256<float> Real(Vector256<int> sum, float* scale, float* offset) =>
+            Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(sum), Vector256.Load(scale) * rowScale, Vector256.Load(offset));
+    }
+
+    /// <summary>Adds the products of four unsigned with four signed bytes to each sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<int> DotAdd(Vector256<int> sum, Vector256<byte> x, Vector256<sbyte> weight)
+    {
+        if (AvxVnni.IsSupported)
+            return AvxVnni.MultiplyWideningAndAdd(sum, x, weight);
+        // Even and odd bytes as sixteen-bit numbers; their products in pairs cannot overflow 32 bits.
+        var (evenX, oddX) = (x.AsInt16() & Vector256.Create((short)0xff), Vector256.ShiftRightLogical(x.AsInt16(), 8));
+        var (evenW, oddW) = (Vector256.ShiftRightArithmetic(weight.AsInt16() << 8, 8), Vector256.ShiftRightArithmetic(weight.AsInt16(), 8));
+        return sum + Pairs(evenX, evenW) + Pairs(oddX, oddW);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<int> Pairs(Vector256<short> x, Vector256<short> weight)
+    {
+        if (Avx2.IsSupported)
+            return Avx2.MultiplyAddAdjacent(x, weight);
+        var (evenX, oddX) = (Vector256.ShiftRightArithmetic(x.AsInt32() << 16, 16), Vector256.ShiftRightArithmetic(x.AsInt32(), 16));
+        var (evenW, oddW) = (Vector256.ShiftRightArithmetic(weight.AsInt32() << 16, 16), Vector256.ShiftRightArithmetic(weight.AsInt32(), 16));
+        return (evenX * evenW) + (oddX * oddW);
+    }
+}

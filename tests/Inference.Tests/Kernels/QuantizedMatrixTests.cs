@@ -1,0 +1,63 @@
+using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Kernels;
+
+namespace ScoringService.Inference.Tests.Kernels;
+
+public sealed unsafe class QuantizedMatrixTests
+{
+    [Fact]
+    public void A_product_in_eight_bits_is_that_of_the_rounded_numbers()
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var random = new Random(seed);
+            var (inputs, outputs, rows) = (16 * random.Next(1, 12), random.Next(1, 130), random.Next(1, 11));
+            float[] weights = Values(outputs * inputs), bias = Values(outputs), x = Values(rows * inputs);
+            const float scale = .5f;
+            using var matrix = new QuantizedMatrix((new Tensor([outputs, inputs], weights), new Tensor([outputs], bias), scale));
+            var y = new float[rows * matrix.Stride];
+            var (rounded, scales) = (new byte[rows * inputs], new float[rows]);
+            fixed (float* from = x, to = y, steps = scales)
+            fixed (byte* bytes = rounded)
+            {
+                matrix.Quantize(from, inputs, rows, bytes, steps);
+                matrix.Multiply<Identity>(bytes, steps, rows, to);
+            }
+
+            for (var row = 0; row < rows; row++)
+            {
+                var own = x.AsSpan(row * inputs, inputs);
+                for (var output = 0; output < outputs; output++)
+                {
+                    var weight = weights.AsSpan(output * inputs, inputs);
+                    var (rowStep, weightStep) = (Step(own), Step(weight));
+                    long sum = 0;
+                    for (var i = 0; i < inputs; i++)
+                        sum += (long)MathF.Round(own[i] / rowStep) * (long)MathF.Round(weight[i] / weightStep);
+                    var expected = ((double)sum * rowStep * weightStep * scale) + (bias[output] * scale);
+                    // A number that lies between two steps may be rounded either way.
+                    Assert.True(Math.Abs(expected - y[(row * matrix.Stride) + output]) <= (2 * rowStep * weightStep * 127) + 1e-5, $"seed {seed}");
+                }
+            }
+
+            float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() - .5f) * 4)];
+        }
+
+        static float Step(ReadOnlySpan<float> values) => values.ToArray().Max(Math.Abs) / 127;
+    }
+
+    [Fact]
+    public void A_row_of_zeros_gives_the_bias()
+    {
+        using var matrix = new QuantizedMatrix((new Tensor([2, 16], [.. Enumerable.Range(0, 32).Select(i => (float)i)]), new Tensor([2], [3, -4]), 1f));
+        var (y, x, rounded, scales) = (new float[matrix.Stride], new float[16], new byte[16], new float[1]);
+        fixed (float* from = x, to = y, steps = scales)
+        fixed (byte* bytes = rounded)
+        {
+            matrix.Quantize(from, 16, 1, bytes, steps);
+            matrix.Multiply<Identity>(bytes, steps, 1, to);
+        }
+
+        Assert.Equal([3f, -4f], y[..2]);
+    }
+}
