@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using ScoringService.Api.Storage;
+using ScoringService.Inference.Batching;
 using ScoringService.Inference.Bundles;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
@@ -14,7 +15,7 @@ readonly record struct ActivationOutcome(string? Id, string? Obstacle);
 /// <summary>Decides which bundle answers requests, one decision at a time.</summary>
 sealed partial class BundleActivation(
     ActiveBundle active, BundleStore bundles, DataDirectory directory, IOptions<ServingOptions> serving, IOptions<RuntimeOptions> runtime,
-    TimeProvider time, ILogger<BundleActivation> log) : IDisposable
+    ExecutorPool executors, ILogger<BundleActivation> log) : IDisposable
 {
     readonly SemaphoreSlim gate = new(1);
 
@@ -86,7 +87,7 @@ sealed partial class BundleActivation(
         {
             // Verifying and loading takes seconds of processor time, and a job's thread is no place for a server's sessions.
             var options = serving.Value with { Runtime = runtime.Value };
-            var scorer = await Task.Run(() => Scorer.Load(Bundle.Open(directory.Bundle(id)), options, time), stop);
+            var scorer = await Task.Run(() => Scorer.Load(Bundle.Open(directory.Bundle(id)), options, executors), stop);
             await active.ActivateAsync(scorer, stop);
             Served(log, id);
             Activated?.Invoke(id);

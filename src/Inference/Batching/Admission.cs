@@ -1,63 +1,57 @@
 namespace ScoringService.Inference.Batching;
 
 /// <summary>
-/// Bounds the tokens that wait for the encoders of a bundle or run in them, and measures how fast they are worked off.
+/// Bounds the tokens that wait or run, each urgency by itself, and measures how fast they are worked off. Not thread-safe.
 /// </summary>
-/// <param name="capacity">Most tokens at a time. A request beyond it is admitted only when nothing else is there.</param>
-/// <param name="time">Clock of the measured rate.</param>
-sealed class Admission(long capacity, TimeProvider time)
+/// <param name="options">Most tokens at a time. A request beyond them is admitted only when nothing else of its urgency is there.</param>
+/// <param name="executors">Passes that run side by side.</param>
+sealed class Admission(QueueOptions options, int executors)
 {
-    /// <summary>What the past still weighs after one more batch: about ten batches are remembered.</summary>
+    /// <summary>What the past still weighs after one more pass: about ten passes are remembered.</summary>
     const double Memory = 0.9;
 
-    readonly Lock gate = new();
-    long tokens;
-    long workingSince;
+    long interactive;
+    long background;
     double pastTokens;
     double pastSeconds;
 
-    /// <summary>Tokens that wait or run.</summary>
-    public long Tokens
-    {
-        get
-        {
-            lock (gate)
-                return tokens;
-        }
-    }
+    /// <summary>Tokens of an urgency that wait or run.</summary>
+    public long Tokens(Urgency urgency) => urgency == Urgency.Interactive ? interactive : background;
 
     /// <summary>Admits a request whole or not at all.</summary>
+    /// <param name="urgency">Its urgency.</param>
     /// <param name="requested">Its tokens.</param>
     /// <exception cref="QueueFullException">They do not fit.</exception>
-    public void Enter(long requested)
+    public void Enter(Urgency urgency, long requested)
     {
-        lock (gate)
+        var (present, capacity) = (Tokens(urgency), urgency == Urgency.Interactive ? options.WaitingTokens : options.BackgroundTokens);
+        if (requested > 0 && present > 0 && present + requested > capacity)
         {
-            if (requested > 0 && tokens > 0 && tokens + requested > capacity)
-                throw new QueueFullException(pastSeconds > 0 ? TimeSpan.FromSeconds(tokens * pastSeconds / pastTokens) : null);
-            if (tokens == 0)
-                workingSince = time.GetTimestamp();
-            tokens += requested;
+            // What is too large for the queue fits when the queue is empty; and nothing in the background moves before the interactive tokens.
+            var before = Math.Min(present, present + requested - capacity) + (urgency == Urgency.Background ? interactive : 0);
+            throw new QueueFullException(pastSeconds > 0 ? TimeSpan.FromSeconds(before * pastSeconds / pastTokens / executors) : null);
         }
+        EnterAlways(urgency, requested);
     }
 
-    /// <summary>Lets go of tokens that never ran.</summary>
-    public void Abandon(long abandoned)
+    /// <summary>Admits a probe, however full the queue is: a bundle can be exchanged under any load.</summary>
+    public void EnterAlways(Urgency urgency, long requested) => Add(urgency, requested);
+
+    /// <summary>Lets go of tokens that ran or never will.</summary>
+    public void Leave(Urgency urgency, long left) => Add(urgency, -left);
+
+    /// <summary>Takes a pass into the rate. Only passes count, so idle time is no part of it.</summary>
+    public void Measure(long tokens, TimeSpan duration)
     {
-        lock (gate)
-            tokens -= abandoned;
+        pastTokens = Memory * pastTokens + tokens;
+        pastSeconds = Memory * pastSeconds + duration.TotalSeconds;
     }
 
-    /// <summary>Lets go of tokens that ran, and takes the time since the last ones into the rate.</summary>
-    public void Finish(long finished)
+    void Add(Urgency urgency, long tokens)
     {
-        lock (gate)
-        {
-            var now = time.GetTimestamp();
-            pastTokens = Memory * pastTokens + finished;
-            pastSeconds = Memory * pastSeconds + time.GetElapsedTime(workingSince, now).TotalSeconds;
-            workingSince = now;
-            tokens -= finished;
-        }
+        if (urgency == Urgency.Interactive)
+            interactive += tokens;
+        else
+            background += tokens;
     }
 }

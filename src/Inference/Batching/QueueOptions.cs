@@ -10,6 +10,13 @@ public sealed record QueueOptions
     /// </summary>
     [Range(1, 1 << 20)] public int BatchTokens { get; init; } = 1024;
 
-    /// <summary>Tokens that may wait or run, over all encoders. A request that goes beyond is refused whole. Default 131,072.</summary>
+    /// <summary>
+    /// Tokens of interactive requests that may wait or run, over all encoders. A request that goes beyond is refused whole. Default 131,072.
+    /// </summary>
     [Range(1, 1L << 40)] public long WaitingTokens { get; init; } = 131_072;
+
+    /// <summary>
+    /// The same for background requests, which have room of their own: however many come, they leave the interactive ones theirs. Default 16,384.
+    /// </summary>
+    [Range(1, 1L << 40)] public long BackgroundTokens { get; init; } = 16_384;
 }

@@ -5,4 +5,4 @@ namespace ScoringService.Inference.Encoders;
 /// <param name="Expert">
 /// Position of the response's item among those of its encoder; read by encoders that keep something of each item's own, and by no others.
 /// </param>
-public readonly record struct EncoderInput(int[] Ids, int Expert = 0);
+public readonly record struct EncoderInput(ReadOnlyMemory<int> Ids, int Expert = 0);

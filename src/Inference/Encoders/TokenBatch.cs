@@ -51,7 +51,7 @@ public sealed class TokenBatch : IDisposable
         var batch = new TokenBatch(responses.Length, longest);
         for (var row = 0; row < responses.Length; row++)
         {
-            var tokens = responses[row].Ids;
+            var tokens = responses[row].Ids.Span;
             for (var i = 0; i < tokens.Length; i++)
                 batch.ids[row * longest + i] = tokens[i];
             batch.mask.AsSpan(row * longest, tokens.Length).Fill(1);

@@ -22,21 +22,21 @@ public sealed record ReviewOptions
     /// <param name="trained">Lengths the item's model was trained on; null when they are not known.</param>
     public ImmutableArray<ReviewReason> Flags(TokenizedResponse response, double confidence, TokenRange? trained)
     {
-        ArgumentNullException.ThrowIfNull(response);
         ReadOnlySpan<(ReviewReason Flag, bool Raised)> flags =
         [
             (ReviewReason.TooShort, response.Words < MinWords),
             (ReviewReason.Truncated, response.Truncated),
             (ReviewReason.LowConfidence, confidence < MinConfidence),
             (ReviewReason.OutOfVocabulary, response.UnknownFraction > MaxUnknown),
-            (ReviewReason.NotInTrainingRange, trained?.Contains(response.Ids.Length) == false),
+            (ReviewReason.NotInTrainingRange, trained?.Contains(response.Tokens) == false),
         ];
-        var raised = ImmutableArray.CreateBuilder<ReviewReason>();
+        Span<ReviewReason> raised = stackalloc ReviewReason[flags.Length];
+        var count = 0;
         foreach (var (flag, isRaised) in flags)
         {
             if (isRaised)
-                raised.Add(flag);
+                raised[count++] = flag;
         }
-        return raised.ToImmutable();
+        return [.. raised[..count]];
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using ScoringService.Inference.Bundles;
 
 namespace ScoringService.Inference.Scoring;
@@ -9,6 +10,12 @@ namespace ScoringService.Inference.Scoring;
 /// <param name="calibration">Temperature and thresholds.</param>
 public sealed class ScoreScale(Item item, Calibration calibration)
 {
+    /// <summary>Labels up to which a score needs no memory but its own.</summary>
+    const int FewLabels = 64;
+
+    readonly double minimum = item.Minimum;
+    readonly double maximum = item.Maximum;
+
     /// <summary>Scores a response.</summary>
     /// <remarks>
     /// Multi-class: probabilities by softmax; the value is the points of the most probable label, the first of equals; the confidence is its
@@ -19,7 +26,7 @@ public sealed class ScoreScale(Item item, Calibration calibration)
     /// <exception cref="NotFiniteNumberException">A logit is NaN or infinite: no score is made of it.</exception>
     public (Score Score, ImmutableArray<LabelProbability> Labels, double Confidence) Score(ReadOnlySpan<float> logits)
     {
-        var probabilities = new double[logits.Length];
+        var probabilities = logits.Length <= FewLabels ? stackalloc double[logits.Length] : new double[logits.Length];
         TensorPrimitives.ConvertChecked(logits, probabilities);
         if (!TensorPrimitives.IsFiniteAll<double>(probabilities))
         {
@@ -33,27 +40,36 @@ public sealed class ScoreScale(Item item, Calibration calibration)
     /// <summary>The score of a response with nothing to read: the lowest class, or no label present.</summary>
     public Score Empty()
     {
-        var points = item.Scoring == ScoringKind.MultiClass ? item.Minimum : 0;
-        return new Score(points, points, item.Minimum, item.Maximum);
+        var points = item.Scoring == ScoringKind.MultiClass ? minimum : 0;
+        return new Score(points, points, minimum, maximum);
     }
 
-    (Score, ImmutableArray<LabelProbability>, double) OnScale(double[] logits)
+    (Score, ImmutableArray<LabelProbability>, double) OnScale(Span<double> logits)
     {
         TensorPrimitives.Subtract(logits, TensorPrimitives.Max<double>(logits), logits);
         TensorPrimitives.SoftMax(logits, logits);
         var best = TensorPrimitives.IndexOfMax<double>(logits);
-        return (ScoreOf(item.Points[best], logits), [.. item.Labels.Zip(logits, (name, p) => new LabelProbability(name, p))], logits[best]);
+        var labels = new LabelProbability[logits.Length];
+        for (var i = 0; i < labels.Length; i++)
+            labels[i] = new(item.Labels[i], logits[i]);
+        return (ScoreOf(item.Points[best], logits), ImmutableCollectionsMarshal.AsImmutableArray(labels), logits[best]);
     }
 
-    (Score, ImmutableArray<LabelProbability>, double) OnRubric(double[] logits)
+    (Score, ImmutableArray<LabelProbability>, double) OnRubric(Span<double> logits)
     {
         TensorPrimitives.Sigmoid(logits, logits);
-        ImmutableArray<LabelProbability> labels =
-            [.. item.Labels.Select((name, i) => new LabelProbability(name, logits[i], Present: logits[i] > calibration.Thresholds[i]))];
-        var value = labels.Zip(item.Points, (label, points) => label.Present == true ? points : 0).Sum();
-        return (ScoreOf(value, logits), labels, logits.Min(p => Math.Max(p, 1 - p)));
+        var labels = new LabelProbability[logits.Length];
+        var (value, confidence) = (0.0, 1.0);
+        for (var i = 0; i < labels.Length; i++)
+        {
+            var (probability, present) = (logits[i], logits[i] > calibration.Thresholds[i]);
+            labels[i] = new(item.Labels[i], probability, present);
+            value += present ? item.Points[i] : 0;
+            confidence = Math.Min(confidence, Math.Max(probability, 1 - probability));
+        }
+        return (ScoreOf(value, logits), ImmutableCollectionsMarshal.AsImmutableArray(labels), confidence);
     }
 
-    Score ScoreOf(double value, double[] probabilities) =>
-        new(value, TensorPrimitives.Dot(probabilities, item.Points.AsSpan()), item.Minimum, item.Maximum);
+    Score ScoreOf(double value, ReadOnlySpan<double> probabilities) =>
+        new(value, TensorPrimitives.Dot(probabilities, item.Points.AsSpan()), minimum, maximum);
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using ScoringService.Inference.Batching;
@@ -12,82 +13,58 @@ namespace ScoringService.Inference.Scoring;
 /// </summary>
 public sealed class Scorer : IAsyncDisposable
 {
-    const double ProbeTolerance = 1e-5;
-
-    static readonly ImmutableArray<string> Probes =
-    [
-        "Because he is greedy!",
-        "I think he says this because he wanted the others to believe that it was not his fault, and he is afraid of what they will do.",
-        "Yes",
-    ];
-
     readonly BertTokenizer tokenizer;
-    readonly Admission admission;
+    readonly ExecutorPool executors;
+    readonly bool ownsExecutors;
     readonly ReviewOptions review;
     readonly int maxTokens;
-    readonly ImmutableArray<ServedEncoder> encoders;
-    readonly Dictionary<string, ServedItem> items = [];
+    readonly ImmutableArray<(ServedEncoder Encoder, ImmutableArray<ServedItem> Items)> encoders;
+    readonly Dictionary<string, ServedItem> items = new(StringComparer.Ordinal);
 
-    Scorer(Bundle bundle, BertTokenizer tokenizer, ImmutableArray<ServedEncoder> encoders, Admission admission, ReviewOptions review)
+    Scorer(Bundle bundle, BertTokenizer tokenizer, IEnumerable<ServedEncoder> encoders, ExecutorPool executors, bool ownsExecutors, ReviewOptions review)
     {
-        (Bundle, this.tokenizer, this.encoders, this.admission, this.review) = (bundle, tokenizer, encoders, admission, review);
+        (Bundle, this.tokenizer, this.executors, this.ownsExecutors, this.review) = (bundle, tokenizer, executors, ownsExecutors, review);
         maxTokens = bundle.Manifest.Tokenizer.MaxTokens;
-        foreach (var encoder in encoders)
-        {
-            foreach (var id in encoder.Definition.Items)
-            {
-                var item = bundle.Items[id];
-                var expert = encoder.Definition.Items.IndexOf(id);
-                items.Add(id, new ServedItem(item, encoder, expert, new ScoreScale(item.Definition, item.Calibration)));
-            }
-        }
+        this.encoders =
+        [
+            .. encoders.Select(encoder => (
+                encoder, encoder.Definition.Items.Select((id, expert) => new ServedItem(bundle.Items[id], encoder, expert)).ToImmutableArray())),
+        ];
+        foreach (var item in this.encoders.SelectMany(encoder => encoder.Items))
+            items.Add(item.Item.Definition.Id, item);
     }
 
     /// <summary>The bundle.</summary>
     public Bundle Bundle { get; }
 
-    /// <summary>Loads the encoders of a bundle and starts their queues.</summary>
+    /// <summary>Loads the encoders of a bundle, with threads of its own to run them.</summary>
+    /// <inheritdoc cref="Load(Bundle, ServingOptions, ExecutorPool)"/>
     /// <param name="bundle">An open bundle; its files stay in use until the scorer is disposed.</param>
     /// <param name="options">How it is served.</param>
     /// <param name="time">Clock of the durations and the measured rate.</param>
-    /// <exception cref="InvalidDataException">The tokenizer is not one of BERT.</exception>
-    /// <exception cref="InvalidOperationException">
-    /// The execution provider cannot be used, or an encoder reads fewer tokens than the bundle sends.
-    /// </exception>
     public static Scorer Load(Bundle bundle, ServingOptions options, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(bundle);
         ArgumentNullException.ThrowIfNull(options);
-        var tokenizer = BertTokenizer.Load(bundle.TokenizerDirectory);
-        var loaded = new List<(BundleEncoder Encoder, EncoderSession Session, HeadBank Heads)>();
-        try
-        {
-            foreach (var encoder in bundle.Manifest.Encoders)
-            {
-                var session = EncoderSession.Load(bundle.GraphPath(encoder), options.Runtime);
-                var heads = new HeadBank(encoder.Items.ToDictionary(id => id, id => bundle.Heads[id]), session.HiddenSize);
-                loaded.Add((encoder, session, heads));
-                if (session.MaxTokens < bundle.Manifest.Tokenizer.MaxTokens)
-                {
-                    throw new InvalidOperationException(
-                        $"Encoder '{encoder.Name}' of bundle {bundle.Id} reads {session.MaxTokens} tokens; the bundle cuts responses to "
-                        + $"{bundle.Manifest.Tokenizer.MaxTokens}. Make the bundle again with a smaller maximum.");
-                }
-            }
-        }
-        catch
-        {
-            loaded.ForEach(part => part.Session.Dispose());
-            throw;
-        }
+        var (tokenizer, sessions) = Open(bundle, options, options.Executors);
+        return Serve(bundle, options, tokenizer, sessions, new ExecutorPool(options.Queue, options.Executors, time), ownsExecutors: true);
+    }
 
-        var admission = new Admission(options.Queue.WaitingTokens, time);
-        var encoders = loaded.Select(part => new ServedEncoder(
-            part.Encoder,
-            part.Session,
-            part.Heads,
-            new EncoderQueue(part.Session.Encode, part.Session.HiddenSize, options.Queue, admission, time)));
-        return new Scorer(bundle, tokenizer, [.. encoders], admission, options.Review);
+    /// <summary>Loads the encoders of a bundle.</summary>
+    /// <param name="bundle">An open bundle; its files stay in use until the scorer is disposed.</param>
+    /// <param name="options">How it is served.</param>
+    /// <param name="executors">The threads that run them; it has its own <see cref="ServingOptions.Queue"/> and <see cref="ServingOptions.Executors"/>.</param>
+    /// <exception cref="InvalidDataException">The tokenizer is not one of BERT.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The execution provider cannot be used, or an encoder reads fewer tokens than the bundle sends.
+    /// </exception>
+    public static Scorer Load(Bundle bundle, ServingOptions options, ExecutorPool executors)
+    {
+        ArgumentNullException.ThrowIfNull(bundle);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(executors);
+        var (tokenizer, sessions) = Open(bundle, options, executors.Executors);
+        return Serve(bundle, options, tokenizer, sessions, executors, ownsExecutors: false);
     }
 
     /// <summary>Scores responses to any items of the bundle.</summary>
@@ -100,7 +77,100 @@ public sealed class Scorer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(responses);
         var results = new ResponseResult[responses.Count];
-        var readings = new Dictionary<ServedEncoder, List<Reading>>();
+        var readings = ArrayPool<Reading>.Shared.Rent(Math.Max(1, responses.Count));
+        using var request = new EncodeRequest(requester, responses.Count);
+        try
+        {
+            Read(responses, results, readings, request);
+            if (request.Responses > 0)
+                await executors.EncodeAsync(request, cancel);
+            for (var row = 0; row < request.Responses; row++)
+                results[readings[row].Position] = Score(responses[readings[row].Position], readings[row], request.Vector(row));
+        }
+        finally
+        {
+            // Cleared, lest an array at rest keep a retired bundle in memory.
+            ArrayPool<Reading>.Shared.Return(readings, clearArray: true);
+        }
+        return new ScoredBatch(ImmutableCollectionsMarshal.AsImmutableArray(results), request.QueueTime, request.InferenceTime);
+    }
+
+    /// <summary>
+    /// Runs probe responses through every encoder and head: buffers are allocated, the rate is measured, and a bundle whose scores are not finite or
+    /// depend on the batch is found out before anyone is scored by it. However full the queue is, probes are admitted.
+    /// </summary>
+    /// <param name="cancel">Ends the probe.</param>
+    /// <exception cref="InvalidOperationException">A probe is scored differently alone and in a batch.</exception>
+    /// <exception cref="NotFiniteNumberException">A probe's score is not finite.</exception>
+    public async Task ProbeAsync(CancellationToken cancel)
+    {
+        var probe = new BundleProbe(Bundle.Id, executors, tokenizer, maxTokens);
+        // One after the other: while another bundle answers, this one must not take more than one encoder's share.
+        foreach (var (encoder, itsItems) in encoders)
+            await probe.RunAsync(encoder, itsItems, cancel);
+    }
+
+    /// <summary>Finishes what is queued, then lets go of the encoders.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var (encoder, _) in encoders)
+        {
+            await executors.CloseAsync(encoder.Queue);
+            encoder.Session.Dispose();
+        }
+        if (ownsExecutors)
+            await executors.DisposeAsync();
+    }
+
+    static (BertTokenizer Tokenizer, List<(BundleEncoder, EncoderSession, HeadBank)> Sessions) Open(Bundle bundle, ServingOptions options, int executors)
+    {
+        var runtime = options.Runtime.Threads > 0
+            ? options.Runtime
+            : options.Runtime with { Threads = Math.Max(1, Environment.ProcessorCount / executors) };
+        var tokenizer = BertTokenizer.Load(bundle.TokenizerDirectory);
+        var opened = new List<(BundleEncoder Encoder, EncoderSession Session, HeadBank Heads)>();
+        try
+        {
+            foreach (var encoder in bundle.Manifest.Encoders)
+            {
+                var session = EncoderSession.Load(bundle.GraphPath(encoder), runtime);
+                try
+                {
+                    if (session.MaxTokens < bundle.Manifest.Tokenizer.MaxTokens)
+                    {
+                        throw new InvalidOperationException(
+                            $"Encoder '{encoder.Name}' of bundle {bundle.Id} reads {session.MaxTokens} tokens; the bundle cuts responses to "
+                            + $"{bundle.Manifest.Tokenizer.MaxTokens}. Make the bundle again with a smaller maximum.");
+                    }
+                    opened.Add((encoder, session, new HeadBank([.. encoder.Items.Select(id => (id, bundle.Heads[id]))], session.HiddenSize)));
+                }
+                catch
+                {
+                    session.Dispose();
+                    throw;
+                }
+            }
+        }
+        catch
+        {
+            opened.ForEach(part => part.Session.Dispose());
+            throw;
+        }
+        return (tokenizer, opened);
+    }
+
+    static Scorer Serve(
+        Bundle bundle, ServingOptions options, BertTokenizer tokenizer, List<(BundleEncoder Encoder, EncoderSession Session, HeadBank Heads)> sessions,
+        ExecutorPool executors, bool ownsExecutors)
+    {
+        var encoders = sessions.Select(part => new ServedEncoder(
+            part.Encoder, part.Session, part.Heads, executors.Add(part.Session.Encode, part.Session.HiddenSize)));
+        return new Scorer(bundle, tokenizer, encoders, executors, ownsExecutors, options.Review);
+    }
+
+    /// <summary>Tokenizes responses into a request; those that no encoder has to read get their result here.</summary>
+    void Read(IReadOnlyList<ResponseToScore> responses, ResponseResult[] results, Reading[] readings, EncodeRequest request)
+    {
         for (var i = 0; i < results.Length; i++)
         {
             if (!items.TryGetValue(responses[i].ItemId, out var item))
@@ -108,68 +178,21 @@ public sealed class Scorer : IAsyncDisposable
                 results[i] = Reject(responses[i]);
                 continue;
             }
-            var tokens = tokenizer.Tokenize(responses[i].Text, maxTokens);
+            var tokens = tokenizer.Tokenize(responses[i].Text, request.Room(maxTokens));
             if (tokens.IsEmpty)
-                results[i] = Empty(responses[i], item, tokens);
-            else if (readings.TryGetValue(item.Encoder, out var others))
-                others.Add(new Reading(i, item, tokens));
-            else
-                readings.Add(item.Encoder, [new Reading(i, item, tokens)]);
-        }
-
-        admission.Enter(readings.Values.Sum(group => group.Sum(reading => reading.Tokens.Ids.LongLength)));
-        var encoded = await Task.WhenAll(
-            readings.Select(group => group.Key.Queue.EncodeAsync([.. group.Value.Select(reading => new EncoderInput(reading.Tokens.Ids, reading.Item.Expert))], cancel)));
-        foreach (var (group, pooled) in readings.Zip(encoded))
-        {
-            for (var row = 0; row < group.Value.Count; row++)
-                results[group.Value[row].Position] = Score(responses[group.Value[row].Position], group.Value[row], pooled[row]);
-        }
-        return new ScoredBatch(
-            ImmutableCollectionsMarshal.AsImmutableArray(results),
-            encoded.Select(request => request.QueueTime).DefaultIfEmpty().Max(),
-            encoded.Select(request => request.InferenceTime).DefaultIfEmpty().Max());
-    }
-
-    /// <summary>
-    /// Runs probe responses through every encoder and head, together and one by one: buffers are allocated, the rate is measured, and a bundle
-    /// whose scores are not finite or depend on the batch is found out before anyone is scored by it.
-    /// </summary>
-    /// <param name="cancel">Ends the probe.</param>
-    /// <exception cref="InvalidOperationException">A probe is scored differently alone and in a batch.</exception>
-    /// <exception cref="NotFiniteNumberException">A probe's score is not finite.</exception>
-    public async Task ProbeAsync(CancellationToken cancel)
-    {
-        int[][] probes = [.. Probes.Select(text => tokenizer.Encode(text, maxTokens))];
-        foreach (var encoder in encoders)
-        {
-            // Where items have experts of their own, each one meets each probe.
-            var experts = encoder.Session.ReadsExpert ? encoder.Definition.Items.Length : 1;
-            EncoderInput[] inputs = [.. Enumerable.Range(0, experts).SelectMany(expert => probes.Select(ids => new EncoderInput(ids, expert)))];
-            var together = await EncodeAsync(encoder, inputs, cancel);
-            for (var i = 0; i < inputs.Length; i++)
             {
-                var alone = await EncodeAsync(encoder, [inputs[i]], cancel);
-                foreach (var id in experts == 1 ? encoder.Definition.Items : [encoder.Definition.Items[inputs[i].Expert]])
-                    Compare(items[id], together[i], alone[0]);
+                results[i] = Empty(responses[i], item, tokens);
+                continue;
             }
-        }
-    }
-
-    /// <summary>Finishes what is queued, then lets go of the encoders.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var encoder in encoders)
-        {
-            await encoder.Queue.DisposeAsync();
-            encoder.Session.Dispose();
+            readings[request.Responses] = new(i, item, tokens);
+            request.Add(item.Encoder.Queue, tokens.Tokens, item.Expert);
         }
     }
 
     ScoredResponse Score(ResponseToScore response, Reading reading, ReadOnlySpan<float> pooled)
     {
         var (item, tokens) = (reading.Item, reading.Tokens);
-        var (score, labels, confidence) = item.Scale.Score(item.Encoder.Heads.Logits(pooled, response.ItemId));
+        var (score, labels, confidence) = item.Score(pooled);
         return new ScoredResponse(response.ResponseId, response.ItemId)
         {
             Score = score,
@@ -178,7 +201,7 @@ public sealed class Scorer : IAsyncDisposable
             Flags = review.Flags(tokens, confidence, item.Item.Trained),
             Bundle = Bundle.Id,
             Encoder = item.Encoder.Definition.Name,
-            Tokens = tokens.Ids.Length,
+            Tokens = tokens.Tokens,
             Truncated = tokens.Truncated,
         };
     }
@@ -191,7 +214,7 @@ public sealed class Scorer : IAsyncDisposable
         Flags = [ReviewReason.Empty],
         Bundle = Bundle.Id,
         Encoder = item.Encoder.Definition.Name,
-        Tokens = tokens.Ids.Length,
+        Tokens = tokens.Tokens,
         Truncated = tokens.Truncated,
     };
 
@@ -199,28 +222,6 @@ public sealed class Scorer : IAsyncDisposable
         "urn:scoring:problem:unknown-item",
         "The item cannot be scored.",
         $"The active bundle does not score item '{response.ItemId}'. Ask GET /v1/items for those it does."));
-
-    Task<EncodedResponses> EncodeAsync(ServedEncoder encoder, EncoderInput[] probes, CancellationToken cancel)
-    {
-        admission.Enter(probes.Sum(probe => probe.Ids.LongLength));
-        return encoder.Queue.EncodeAsync(probes, cancel);
-    }
-
-    void Compare(ServedItem item, ReadOnlySpan<float> together, ReadOnlySpan<float> alone)
-    {
-        var id = item.Item.Definition.Id;
-        var difference = item.Scale.Score(item.Encoder.Heads.Logits(together, id)).Labels
-            .Zip(item.Scale.Score(item.Encoder.Heads.Logits(alone, id)).Labels, (a, b) => Math.Abs(a.Probability - b.Probability)).Max();
-        if (difference > ProbeTolerance)
-        {
-            throw new InvalidOperationException(
-                $"Bundle {Bundle.Id} scores a response to item '{id}' differently alone and in a batch, by {difference:g2}. Do not use it.");
-        }
-    }
-
-    sealed record ServedEncoder(BundleEncoder Definition, EncoderSession Session, HeadBank Heads, EncoderQueue Queue);
-
-    sealed record ServedItem(BundleItem Item, ServedEncoder Encoder, int Expert, ScoreScale Scale);
 
     /// <summary>A response on its way through an encoder.</summary>
     readonly record struct Reading(int Position, ServedItem Item, TokenizedResponse Tokens);

@@ -20,6 +20,8 @@ public sealed class BertTokenizer
 
     static readonly string[] DefaultSpecialTokens = ["[PAD]", Unknown, Begin, End, "[MASK]"];
 
+    [ThreadStatic] static List<int>? scratch;
+
     readonly BertNormalizer normalizer;
     readonly WordPieces pieces;
     readonly KeyValuePair<string, int>[] specialTokens;
@@ -68,20 +70,28 @@ public sealed class BertTokenizer
     /// <exception cref="InvalidDataException">A file is malformed, or asks for something that is not BERT WordPiece.</exception>
     public static BertTokenizer Load(string directory) => TokenizerFiles.Read(directory);
 
-    /// <summary>The token ids of a text, as <see cref="Tokenize"/> gives them.</summary>
+    /// <summary>The token ids of a text, as <see cref="Tokenize"/> writes them.</summary>
     /// <param name="text">Any text; lone surrogates are ignored.</param>
     /// <param name="maxTokens">Most ids to return, <c>[CLS]</c> and <c>[SEP]</c> included; at least 2.</param>
-    public int[] Encode(string text, int maxTokens) => Tokenize(text, maxTokens).Ids;
-
-    /// <summary>Tokenizes one text: <c>[CLS] text [SEP]</c>.</summary>
-    /// <param name="text">Any text; lone surrogates are ignored.</param>
-    /// <param name="maxTokens">Most ids to return, <c>[CLS]</c> and <c>[SEP]</c> included; at least 2. The end of a longer text is left out.</param>
-    public TokenizedResponse Tokenize(ReadOnlySpan<char> text, int maxTokens)
+    public int[] Encode(string text, int maxTokens)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 2);
-        var (tokens, words) = Collect(text, maxTokens - 1);
-        var kept = CollectionsMarshal.AsSpan(tokens)[..Math.Min(tokens.Count, maxTokens - 2)];
-        return new TokenizedResponse([begin, .. kept, end], words, kept.Count(unknown), kept.Length < tokens.Count);
+        var (tokens, _) = Collect(text, maxTokens - 1, []);
+        return [begin, .. CollectionsMarshal.AsSpan(tokens)[..Math.Min(tokens.Count, maxTokens - 2)], end];
+    }
+
+    /// <summary>Tokenizes one text, <c>[CLS] text [SEP]</c>, without allocating.</summary>
+    /// <param name="text">Any text; lone surrogates are ignored.</param>
+    /// <param name="ids">Receives the ids; at least 2 long. The end of a text with more ids is left out.</param>
+    public TokenizedResponse Tokenize(ReadOnlySpan<char> text, Span<int> ids)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(ids.Length, 2);
+        var (tokens, words) = Collect(text, ids.Length - 1, scratch ??= []);
+        var kept = CollectionsMarshal.AsSpan(tokens)[..Math.Min(tokens.Count, ids.Length - 2)];
+        ids[0] = begin;
+        kept.CopyTo(ids[1..]);
+        ids[kept.Length + 1] = end;
+        return new TokenizedResponse(kept.Length + 2, words, kept.Count(unknown), kept.Length < tokens.Count);
     }
 
     /// <summary>
@@ -97,12 +107,13 @@ public sealed class BertTokenizer
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 3);
         if (second.IsEmpty)
         {
-            var single = Tokenize(first, maxTokens);
-            return new TokenizedPair(single.Ids, new int[single.Ids.Length], single.Truncated);
+            var single = new int[maxTokens];
+            var (count, _, _, truncated) = Tokenize(first, single);
+            return new TokenizedPair(single[..count], new int[count], truncated);
         }
 
-        var a = CollectionsMarshal.AsSpan(Collect(first, maxTokens).Tokens);
-        var b = CollectionsMarshal.AsSpan(Collect(second, maxTokens).Tokens);
+        var a = CollectionsMarshal.AsSpan(Collect(first, maxTokens, []).Tokens);
+        var b = CollectionsMarshal.AsSpan(Collect(second, maxTokens, []).Tokens);
         var (keptA, keptB) = LongestFirst(a.Length, b.Length, maxTokens - 3);
         int[] ids = [begin, .. a[..keptA], end, .. b[..keptB], end];
         var types = new int[ids.Length];
@@ -120,9 +131,10 @@ public sealed class BertTokenizer
     }
 
     /// <summary>The tokens of a text and how many words they are; stops after the word that makes enough tokens.</summary>
-    (List<int> Tokens, int Words) Collect(ReadOnlySpan<char> text, int enough)
+    (List<int> Tokens, int Words) Collect(ReadOnlySpan<char> text, int enough, List<int> tokens)
     {
-        var tokens = new List<int>(Math.Min(enough, text.Length / 4) + 8);
+        tokens.Clear();
+        tokens.EnsureCapacity(Math.Min(enough, text.Length / 4) + 8);
         var words = 0;
         var buffer = ArrayPool<char>.Shared.Rent(Math.Max(text.Length, 1));
         while (!text.IsEmpty && tokens.Count < enough)

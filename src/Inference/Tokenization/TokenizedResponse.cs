@@ -1,17 +1,17 @@
 namespace ScoringService.Inference.Tokenization;
 
-/// <summary>A text as the encoder reads it.</summary>
-/// <param name="Ids">Token ids, <c>[CLS]</c> first and <c>[SEP]</c> last.</param>
+/// <summary>What became of a text whose token ids were written out.</summary>
+/// <param name="Tokens">Ids written, <c>[CLS]</c> first and <c>[SEP]</c> last.</param>
 /// <param name="Words">Words the ids stand for; punctuation is not counted.</param>
 /// <param name="Unknown">How many of the ids are <c>[UNK]</c>.</param>
 /// <param name="Truncated">Whether the end of the text was left out to stay within the token limit.</param>
-public sealed record TokenizedResponse(int[] Ids, int Words, int Unknown, bool Truncated)
+public readonly record struct TokenizedResponse(int Tokens, int Words, int Unknown, bool Truncated)
 {
     /// <summary>Whether there is nothing to read: a text of blanks and invisible characters.</summary>
-    public bool IsEmpty => Ids.Length <= 2;
+    public bool IsEmpty => Tokens <= 2;
 
     /// <summary><see cref="Unknown"/> over the number of ids without <c>[CLS]</c> and <c>[SEP]</c>; 0 for an empty text.</summary>
-    public double UnknownFraction => IsEmpty ? 0 : (double)Unknown / (Ids.Length - 2);
+    public double UnknownFraction => IsEmpty ? 0 : (double)Unknown / (Tokens - 2);
 }
 
 /// <summary>Two texts as the encoder reads them: <c>[CLS] first [SEP] second [SEP]</c>.</summary>

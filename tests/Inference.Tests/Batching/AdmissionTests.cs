@@ -4,111 +4,104 @@ namespace ScoringService.Inference.Tests.Batching;
 
 public sealed class AdmissionTests
 {
-    readonly ManualClock clock = new();
+    const Urgency Now = Urgency.Interactive;
+    const Urgency Later = Urgency.Background;
+
+    static readonly QueueOptions Options = new() { WaitingTokens = 100, BackgroundTokens = 40 };
+
+    readonly Admission admission = new(Options, executors: 1);
 
     [Fact]
     public void A_request_that_does_not_fit_leaves_no_trace()
     {
-        var admission = new Admission(100, clock);
-        admission.Enter(60);
+        admission.Enter(Now, 60);
 
-        Assert.Throws<QueueFullException>(() => admission.Enter(41));
-        Assert.Equal(60, admission.Tokens);
+        Assert.Throws<QueueFullException>(() => admission.Enter(Now, 41));
+        Assert.Equal(60, admission.Tokens(Now));
 
-        admission.Enter(40);
-        Assert.Equal(100, admission.Tokens);
+        admission.Enter(Now, 40);
+        Assert.Equal(100, admission.Tokens(Now));
     }
 
     [Fact]
     public void A_request_larger_than_the_whole_queue_enters_when_it_is_empty()
     {
-        var admission = new Admission(100, clock);
+        admission.Enter(Now, 1_000);
 
-        admission.Enter(1_000);
-
-        Assert.Throws<QueueFullException>(() => admission.Enter(1));
-        admission.Enter(0);
-        Assert.Equal(1_000, admission.Tokens);
+        Assert.Throws<QueueFullException>(() => admission.Enter(Now, 1));
+        Assert.Equal(1_000, admission.Tokens(Now));
     }
 
     [Fact]
-    public void The_time_to_retry_is_what_waits_over_the_measured_rate()
+    public void The_background_takes_no_room_from_what_is_interactive()
     {
-        var admission = new Admission(100, clock);
-        Work(admission, tokens: 100, TimeSpan.FromSeconds(2));
-        admission.Enter(80);
+        admission.Enter(Later, 40);
 
-        var full = Assert.Throws<QueueFullException>(() => admission.Enter(21));
-
-        Assert.Equal(1.6, full.RetryAfter!.Value.TotalSeconds, 6);
+        Assert.Throws<QueueFullException>(() => admission.Enter(Later, 1));
+        admission.Enter(Now, 100);
+        Assert.Equal((100, 40), (admission.Tokens(Now), admission.Tokens(Later)));
     }
 
     [Fact]
-    public void Idle_time_is_not_part_of_the_rate()
+    public void A_probe_enters_a_full_queue()
     {
-        var admission = new Admission(100, clock);
-        Work(admission, tokens: 50, TimeSpan.FromSeconds(1));
-        clock.Advance(TimeSpan.FromHours(1));
-        Work(admission, tokens: 50, TimeSpan.FromSeconds(1));
-        admission.Enter(100);
+        admission.Enter(Now, 100);
 
-        Assert.Equal(2, Assert.Throws<QueueFullException>(() => admission.Enter(1)).RetryAfter!.Value.TotalSeconds, 6);
+        admission.EnterAlways(Now, 7);
+
+        Assert.Equal(107, admission.Tokens(Now));
+    }
+
+    [Theory]
+    [InlineData(1, 1.2)]
+    [InlineData(4, 0.3)]
+    public void The_time_to_retry_is_how_long_what_is_in_the_way_takes_on_all_executors(int executors, double seconds)
+    {
+        var pool = new Admission(Options, executors);
+        pool.Measure(100, TimeSpan.FromSeconds(2));
+        pool.Enter(Now, 80);
+
+        Assert.Equal(seconds, RetryAfter(() => pool.Enter(Now, 80)), 6);
+    }
+
+    [Fact]
+    public void What_never_fits_beside_others_waits_for_all_of_them()
+    {
+        admission.Measure(100, TimeSpan.FromSeconds(2));
+        admission.Enter(Now, 80);
+
+        Assert.Equal(1.6, RetryAfter(() => admission.Enter(Now, 5_000)), 6);
+    }
+
+    [Fact]
+    public void The_background_waits_for_what_is_interactive_too()
+    {
+        admission.Measure(100, TimeSpan.FromSeconds(2));
+        admission.Enter(Now, 80);
+        admission.Enter(Later, 40);
+
+        Assert.Equal(1.8, RetryAfter(() => admission.Enter(Later, 10)), 6);
     }
 
     [Fact]
     public void The_rate_follows_a_machine_that_slows_down()
     {
-        var admission = new Admission(100, clock);
-        for (var batch = 0; batch < 50; batch++)
-            Work(admission, tokens: 100, TimeSpan.FromSeconds(1));
-        for (var batch = 0; batch < 50; batch++)
-            Work(admission, tokens: 100, TimeSpan.FromSeconds(4));
-        admission.Enter(100);
+        for (var pass = 0; pass < 50; pass++)
+            admission.Measure(100, TimeSpan.FromSeconds(1));
+        for (var pass = 0; pass < 50; pass++)
+            admission.Measure(100, TimeSpan.FromSeconds(4));
+        admission.Enter(Now, 100);
 
-        Assert.InRange(Assert.Throws<QueueFullException>(() => admission.Enter(1)).RetryAfter!.Value.TotalSeconds, 3.9, 4);
+        Assert.InRange(RetryAfter(() => admission.Enter(Now, 100)), 3.9, 4);
     }
 
     [Fact]
     public void Before_anything_was_measured_no_time_is_made_up()
     {
-        var admission = new Admission(100, clock);
-        admission.Enter(100);
+        admission.Enter(Now, 100);
 
-        Assert.Null(Assert.Throws<QueueFullException>(() => admission.Enter(1)).RetryAfter);
+        Assert.Null(Assert.Throws<QueueFullException>(() => admission.Enter(Now, 1)).RetryAfter);
     }
 
-    [Fact]
-    public void Many_at_once_never_exceed_the_capacity()
-    {
-        var admission = new Admission(1_000, clock);
-        long refused = 0;
-        Parallel.For(0, 5_000, new ParallelOptions { MaxDegreeOfParallelism = 8 }, n =>
-        {
-            var tokens = 1 + n % 300;
-            try
-            {
-                admission.Enter(tokens);
-            }
-            catch (QueueFullException)
-            {
-                Interlocked.Increment(ref refused);
-                return;
-            }
-            Assert.InRange(admission.Tokens, tokens, 1_000);
-            if (n % 2 == 0)
-                admission.Abandon(tokens);
-            else
-                admission.Finish(tokens);
-        });
-
-        Assert.Equal(0, admission.Tokens);
-        Assert.InRange(refused, 0, 4_999);
-    }
-
-    void Work(Admission admission, long tokens, TimeSpan duration)
-    {
-        admission.Enter(tokens);
-        clock.Advance(duration);
-        admission.Finish(tokens);
-    }
+    static double RetryAfter(Action enter) => Assert.Throws<QueueFullException>(enter).RetryAfter!.Value.TotalSeconds;
 }

@@ -114,7 +114,7 @@ public sealed class MixedBatchTests : IDisposable
         foreach (var kind in (string[])["wemoe", "e-wemoe", "low-rank routed"])
         {
             var encoder = Of(kind, new Random(3), experts: 3);
-            var vectors = Encode(encoder, new([4, 5, 6], 0), new([4, 5, 6], 2));
+            var vectors = Encode(encoder, new((int[])[4, 5, 6], 0), new((int[])[4, 5, 6], 2));
             Assert.True(Distance(vectors[0], vectors[1]) <= 1e-6f, kind);
         }
     }

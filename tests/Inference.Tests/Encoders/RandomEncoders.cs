@@ -55,7 +55,7 @@ static class RandomEncoders
     /// <summary>Responses of any length, each of any item.</summary>
     public static EncoderInput[] Responses(Random random, EncoderModel encoder, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => new EncoderInput(
-            [.. Enumerable.Range(0, random.Next(1, encoder.Config.MaxPositions + 1)).Select(_ => random.Next(encoder.Config.VocabularySize))],
+            Enumerable.Range(0, random.Next(1, encoder.Config.MaxPositions + 1)).Select(_ => random.Next(encoder.Config.VocabularySize)).ToArray(),
             random.Next(ExpertsOf(encoder))))];
 
     public static int ExpertsOf(EncoderModel encoder) => encoder switch

@@ -12,17 +12,19 @@ public sealed class HeadBankTests
         {
             var random = new Random(seed);
             var hidden = random.Next(1, 70);
-            var heads = Enumerable.Range(0, random.Next(1, 9)).ToDictionary(n => $"item-{n}", _ => RandomHead(random, random.Next(1, 6), hidden));
+            var heads = Enumerable.Range(0, random.Next(1, 9)).Select(n => (Item: $"item-{n}", Head: RandomHead(random, random.Next(1, 6), hidden))).ToArray();
             var bank = new HeadBank(heads, hidden);
             var pooled = Values(random, hidden);
 
-            foreach (var (item, head) in heads)
+            for (var item = 0; item < heads.Length; item++)
             {
-                var logits = bank.Logits(pooled, item);
+                var head = heads[item].Head;
+                var logits = new float[head.Labels];
+                bank.Logits(pooled, bank[item], logits);
                 for (var label = 0; label < head.Labels; label++)
                 {
                     var expected = head.Bias.Values[label] + Enumerable.Range(0, hidden).Sum(i => head.Weight.Values[label * hidden + i] * pooled[i]);
-                    Assert.True(Math.Abs(expected - logits[label]) < 1e-4, $"seed {seed}, {item}, label {label}");
+                    Assert.True(Math.Abs(expected - logits[label]) < 1e-4, $"seed {seed}, item {item}, label {label}");
                 }
             }
         }
@@ -47,7 +49,7 @@ public sealed class HeadBankTests
         Assert.Contains("'SS_Brian' reads 2 values; its encoder gives 3", refusal.Message, StringComparison.Ordinal);
     }
 
-    static HeadBank Bank(Head head, int hidden) => new(new Dictionary<string, Head> { ["SS_Brian"] = head }, hidden);
+    static HeadBank Bank(Head head, int hidden) => new([("SS_Brian", head)], hidden);
 
     static Head RandomHead(Random random, int labels, int hidden) =>
         new(new Tensor([labels, hidden], Values(random, labels * hidden)), new Tensor([labels], Values(random, labels)));

@@ -5,7 +5,7 @@ namespace ScoringService.Inference.Tests.Scoring;
 
 public sealed class ReviewOptionsTests
 {
-    static readonly TokenizedResponse Ordinary = new(new int[10], Words: 8, Unknown: 0, Truncated: false);
+    static readonly TokenizedResponse Ordinary = new(Tokens: 10, Words: 8, Unknown: 0, Truncated: false);
 
     [Fact]
     public void An_ordinary_confident_score_raises_nothing() => Assert.Empty(new ReviewOptions().Flags(Ordinary, .6, new TokenRange(10, 10)));
@@ -27,5 +27,5 @@ public sealed class ReviewOptionsTests
     [Fact]
     public void Reasons_add_up() => Assert.Equal(
         [ReviewReason.TooShort, ReviewReason.LowConfidence, ReviewReason.OutOfVocabulary],
-        new ReviewOptions().Flags(new TokenizedResponse(new int[3], Words: 1, Unknown: 1, Truncated: false), .4, null).ToArray());
+        new ReviewOptions().Flags(new TokenizedResponse(Tokens: 3, Words: 1, Unknown: 1, Truncated: false), .4, null).ToArray());
 }
