@@ -11,6 +11,7 @@ using ScoringService.Api.LanguageModels;
 using ScoringService.Api.Merging;
 using ScoringService.Api.OpenApi;
 using ScoringService.Api.Problems;
+using ScoringService.Api.ScoreBatches;
 using ScoringService.Api.Scoring;
 using ScoringService.Api.Security;
 using ScoringService.Api.Storage;
@@ -42,6 +43,7 @@ sealed partial class Program
         builder.Services.AddMerging();
         builder.Services.AddBundles();
         builder.Services.AddScoring();
+        builder.Services.AddScoreBatches();
         builder.Services.AddFirstStart();
         builder.Services.AddOpenApi();
         builder.Services.AddWelcome();
@@ -58,6 +60,7 @@ sealed partial class Program
 
         var scoring = app.MapGroup("/v1").RequireScope(Scopes.Score);
         scoring.MapScoring();
+        scoring.MapScoreBatches();
 
         var admin = app.MapGroup("/v1/admin").RequireScope(Scopes.Admin);
         admin.MapItems();

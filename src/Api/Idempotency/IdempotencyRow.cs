@@ -7,8 +7,8 @@ sealed class IdempotencyRow
 
     public required string Key { get; init; }
 
-    /// <summary>SHA-256 of path, query and body: what a replay has to repeat.</summary>
-    public required byte[] Fingerprint { get; init; }
+    /// <summary>SHA-256 of path, query and body: what a replay has to repeat. Empty while a body that is read as a stream is still read.</summary>
+    public required byte[] Fingerprint { get; set; }
 
     public required DateTimeOffset CreatedAt { get; init; }
 

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.EntityFrameworkCore;
 using ScoringService.Api.Problems;
 using ScoringService.Api.Security;
@@ -8,7 +6,10 @@ using ScoringService.Api.Storage;
 namespace ScoringService.Api.Idempotency;
 
 /// <summary>Lets a client repeat a POST safely: the same <c>Idempotency-Key</c> gets the first answer again.</summary>
-/// <remarks>Answers are kept for a day. Answers that ask to try again (429) and faults of the service (5xx) are not kept.</remarks>
+/// <remarks>
+/// Answers are kept for a day. Answers that ask to try again (429) and faults of the service (5xx) are not kept, nor are refusals of a
+/// streamed body (<see cref="StreamedBodyAttribute"/>) before its end: nobody knows what the rest of it was.
+/// </remarks>
 sealed class IdempotentPosts(IDbContextFactory<ScoringDb> databases, TimeProvider time) : IMiddleware
 {
     public const string HeaderName = "Idempotency-Key";
@@ -35,25 +36,40 @@ sealed class IdempotentPosts(IDbContextFactory<ScoringDb> databases, TimeProvide
     async Task RunOnce(HttpContext context, RequestDelegate next, string key)
     {
         var stop = context.RequestAborted;
+        var streamed = context.GetEndpoint()?.Metadata.GetMetadata<StreamedBodyAttribute>() is not null;
+        if (!streamed)
+            context.Request.EnableBuffering();
+        await using var body = new FingerprintedBody(context.Request);
         var record = new IdempotencyRow
         {
             Tenant = context.User.Tenant(),
             Key = key,
-            Fingerprint = await Fingerprint(context.Request, stop),
+            Fingerprint = streamed ? [] : await body.Drain(stop),
             CreatedAt = time.GetUtcNow(),
         };
         if (await Earlier(record, stop) is { } earlier)
         {
+            if (streamed && earlier.Status is not null)
+                record.Fingerprint = await body.Drain(stop);
             await Answer(context, record, earlier);
             return;
         }
+
+        if (streamed)
+            context.Request.Body = body;
+        else
+            context.Request.Body.Position = 0;
 
         using var answer = new MemoryStream();
         var kept = false;
         try
         {
             await RunInto(answer, context, next);
-            kept = await Keep(record, context.Response, answer);
+            if (body.Fingerprint is { } fingerprint)
+            {
+                record.Fingerprint = fingerprint;
+                kept = await Keep(record, context.Response, answer);
+            }
         }
         finally
         {
@@ -85,7 +101,8 @@ sealed class IdempotentPosts(IDbContextFactory<ScoringDb> databases, TimeProvide
 
     static async Task Answer(HttpContext context, IdempotencyRow repeated, IdempotencyRow first)
     {
-        if (!first.Fingerprint.AsSpan().SequenceEqual(repeated.Fingerprint))
+        // As long as the first body is still being read, it cannot be told whether this one differs.
+        if (first.Fingerprint.Length > 0 && !first.Fingerprint.AsSpan().SequenceEqual(repeated.Fingerprint))
         {
             await Problem.IdempotencyKeyReused(repeated.Key).ExecuteAsync(context);
         }
@@ -137,18 +154,5 @@ sealed class IdempotentPosts(IDbContextFactory<ScoringDb> databases, TimeProvide
     {
         await using var db = await databases.CreateDbContextAsync(CancellationToken.None);
         await db.IdempotencyRecords.Where(r => r.Tenant == record.Tenant && r.Key == record.Key).ExecuteDeleteAsync(CancellationToken.None);
-    }
-
-    static async Task<byte[]> Fingerprint(HttpRequest request, CancellationToken stop)
-    {
-        request.EnableBuffering();
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{request.Path}{request.QueryString}\n"));
-        var buffer = new byte[64 * 1024];
-        int read;
-        while ((read = await request.Body.ReadAsync(buffer, stop)) > 0)
-            hash.AppendData(buffer, 0, read);
-        request.Body.Position = 0;
-        return hash.GetHashAndReset();
     }
 }

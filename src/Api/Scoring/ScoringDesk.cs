@@ -12,8 +12,6 @@ namespace ScoringService.Api.Scoring;
 /// <summary>Takes responses in, has the active bundle score them, and says how long it took.</summary>
 sealed class ScoringDesk(ActiveBundle active, IOptions<ScoringOptions> limits, TimeProvider time)
 {
-    const int MaxIdLength = 200;
-
     static readonly TimeSpan UntilABundleMayBeActive = TimeSpan.FromSeconds(5);
     static readonly TimeSpan UntilTheRateIsMeasured = TimeSpan.FromSeconds(1);
 
@@ -72,11 +70,10 @@ sealed class ScoringDesk(ActiveBundle active, IOptions<ScoringOptions> limits, T
         var seen = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < responses.Length; i++)
         {
-            var (id, item, text) = responses[i];
-            validation.Require(id.Length is > 0 and <= MaxIdLength, Path(i, "responseId"), $"A response id has 1 to {MaxIdLength} characters.");
-            validation.Require(seen.Add(id), Path(i, "responseId"), "The id stands here twice; results are told apart by it.");
-            validation.Require(item.Length > 0, Path(i, "itemId"), "Name the item that the response answers.");
-            validation.Require(text.Length <= longest, Path(i, "text"), $"The text has {text.Length} characters; at most {longest} can be scored.");
+            if (ResponseRules.Fault(responses[i], longest) is { } fault)
+                validation.Require(false, Path(i, fault.Member), fault.Message);
+            if (!seen.Add(responses[i].ResponseId))
+                validation.Require(false, Path(i, "responseId"), "The id stands here twice; results are told apart by it.");
         }
 
         return validation;

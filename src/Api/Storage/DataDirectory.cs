@@ -32,6 +32,12 @@ sealed class DataDirectory(IOptions<StorageOptions> options)
     /// <summary>Parent of the base models, each in Hugging Face layout.</summary>
     public string BaseModels => Path.Combine(Root, "base-models");
 
+    /// <summary>Parent of the score batches, each in a directory named by its id.</summary>
+    public string ScoreBatches => Path.Combine(Root, "score-batches");
+
+    /// <summary>The directory of one score batch.</summary>
+    public string ScoreBatch(string id) => Path.Combine(ScoreBatches, id);
+
     /// <summary>Parent of what is being received.</summary>
     public string Uploads => Path.Combine(Root, "uploads");
 

@@ -4,6 +4,7 @@ using ScoringService.Api.Bundles;
 using ScoringService.Api.Idempotency;
 using ScoringService.Api.Items;
 using ScoringService.Api.Jobs;
+using ScoringService.Api.ScoreBatches;
 using ScoringService.Api.Security;
 
 namespace ScoringService.Api.Storage;
@@ -24,6 +25,8 @@ sealed class ScoringDb(DbContextOptions<ScoringDb> options) : DbContext(options)
     public DbSet<ActivationRow> Activations => Set<ActivationRow>();
 
     public DbSet<ApiKeyRow> ApiKeys => Set<ApiKeyRow>();
+
+    public DbSet<ScoreBatchRow> ScoreBatches => Set<ScoreBatchRow>();
 
     public DbSet<IdempotencyRow> IdempotencyRecords => Set<IdempotencyRow>();
 
@@ -54,6 +57,11 @@ sealed class ScoringDb(DbContextOptions<ScoringDb> options) : DbContext(options)
         model.Entity<BundleRow>().HasKey(bundle => bundle.Id);
         model.Entity<ActivationRow>().HasKey(activation => activation.Sequence);
         model.Entity<ActivationRow>().HasOne<BundleRow>().WithMany().HasForeignKey(activation => activation.BundleId);
+
+        model.Entity<ScoreBatchRow>().HasKey(batch => batch.Sequence);
+        model.Entity<ScoreBatchRow>().Property(batch => batch.Id).IsRequired();
+        model.Entity<ScoreBatchRow>().HasIndex(batch => batch.Id).IsUnique();
+        model.Entity<ScoreBatchRow>().HasIndex(batch => new { batch.State, batch.Tenant, batch.Sequence });
 
         model.Entity<ApiKeyRow>().HasKey(key => key.Id);
         model.Entity<IdempotencyRow>().HasKey(record => new { record.Tenant, record.Key });

@@ -8,7 +8,29 @@ namespace ScoringService.Api.Storage;
 static class StorageSetup
 {
     // Kept in SQLite's user_version. Raise it with every change of the tables, and say here how older databases are brought along.
-    const int SchemaVersion = 1;
+    const int SchemaVersion = 2;
+
+    /// <summary>What brings a database from a version to the next.</summary>
+    static readonly Dictionary<int, string> Upgrades = new()
+    {
+        [1] =
+            """
+            CREATE TABLE "ScoreBatches" (
+                "Sequence" INTEGER NOT NULL CONSTRAINT "PK_ScoreBatches" PRIMARY KEY AUTOINCREMENT,
+                "Id" TEXT NOT NULL,
+                "Tenant" TEXT NOT NULL,
+                "State" TEXT NOT NULL,
+                "Total" INTEGER NOT NULL,
+                "Scored" INTEGER NOT NULL,
+                "Rejected" INTEGER NOT NULL,
+                "CreatedAt" TEXT NOT NULL,
+                "FinishedAt" TEXT NULL,
+                "Problem" TEXT NULL
+            );
+            CREATE UNIQUE INDEX "IX_ScoreBatches_Id" ON "ScoreBatches" ("Id");
+            CREATE INDEX "IX_ScoreBatches_State_Tenant_Sequence" ON "ScoreBatches" ("State", "Tenant", "Sequence");
+            """,
+    };
 
     public static void AddStorage(this IServiceCollection services)
     {
@@ -24,17 +46,30 @@ static class StorageSetup
     {
         var directory = services.GetRequiredService<DataDirectory>();
         Directory.CreateDirectory(directory.Root);
-        foreach (var parent in new[] { directory.Bundles, directory.BaseModels, directory.Uploads })
+        foreach (var parent in new[] { directory.Bundles, directory.BaseModels, directory.Uploads, directory.ScoreBatches })
             AtomicDirectory.RemoveLeftovers(parent);
         using var db = services.GetRequiredService<IDbContextFactory<ScoringDb>>().CreateDbContext();
         if (db.Database.EnsureCreated())
-            db.Database.ExecuteSqlRaw(string.Create(CultureInfo.InvariantCulture, $"PRAGMA user_version = {SchemaVersion}"));
+            SetVersion(db, SchemaVersion);
 
         db.Database.ExecuteSqlRaw("PRAGMA journal_mode = WAL");
-        var version = db.Database.SqlQueryRaw<int>("SELECT user_version AS Value FROM pragma_user_version").Single();
+        var version = Version(db);
+        for (; Upgrades.TryGetValue(version, out var upgrade); version++)
+        {
+            using var transaction = db.Database.BeginTransaction();
+            db.Database.ExecuteSqlRaw(upgrade);
+            SetVersion(db, version + 1);
+            transaction.Commit();
+        }
+
         if (version != SchemaVersion)
             throw new InvalidOperationException(
                 $"{directory.Database} has schema version {version}; this build reads version {SchemaVersion}. "
                 + "Run the build that made it, or set Storage__DataDirectory to another directory.");
     }
+
+    static int Version(ScoringDb db) => db.Database.SqlQueryRaw<int>("SELECT user_version AS Value FROM pragma_user_version").Single();
+
+    static void SetVersion(ScoringDb db, int version) =>
+        db.Database.ExecuteSqlRaw(string.Create(CultureInfo.InvariantCulture, $"PRAGMA user_version = {version}"));
 }
