@@ -32,6 +32,7 @@ sealed class ServiceProcess : IAsyncDisposable
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
+        AppDomain.CurrentDomain.ProcessExit += Kill;
     }
 
     /// <summary>Its port.</summary>
@@ -109,12 +110,19 @@ sealed class ServiceProcess : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        AppDomain.CurrentDomain.ProcessExit -= Kill;
         Client.Dispose();
-        if (!process.HasExited)
-            process.Kill();
+        Kill(null, EventArgs.Empty);
         await process.WaitForExitAsync();
         process.Dispose();
         data.Delete(recursive: true);
+    }
+
+    // Also when this program is told to end: the service would outlive it.
+    void Kill(object? sender, EventArgs e)
+    {
+        if (!process.HasExited)
+            process.Kill();
     }
 
     // What a merge job does when it publishes; merging here and not in the service keeps a measurement from waiting for it.

@@ -76,6 +76,7 @@ static class ServingRows
         var wanted = names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToHashSet();
         if (wanted.FirstOrDefault(name => All.All(row => row.Name != name)) is { } unknown)
             throw new ArgumentException($"There is no row '{unknown}'. Known: {string.Join(", ", All.Select(row => row.Name))}.");
+        wanted.UnionWith(All.Select(row => row.Name).Where(name => name.EndsWith(Single, StringComparison.Ordinal) && wanted.Contains(name[..^Single.Length])));
         if (wanted.Overlaps([HalfLoad, Swaps]))
             wanted.Add(Mixed + Single);
         if (wanted.Overlaps([StaticFp32, StaticInt8, Wemoe, EWemoe, LowRank]))

@@ -57,7 +57,7 @@ sealed class ServingRun : IDisposable
         mixed = Requests("mixed", workload, PerRequest);
         single = Requests("single", workload, 1);
         idle = Requests("idle", workload.OfWords(IdleWords), 1);
-        manyItems = new(() => Requests("many-items", workload.To((place, _) => ServingBundles.CopyOf(CopyOf(place))), PerRequest));
+        manyItems = new(() => Requests("many-items", SpreadOver(ManyItems), PerRequest));
     }
 
     /// <summary>The tables.</summary>
@@ -322,11 +322,11 @@ sealed class ServingRun : IDisposable
     Task<ServiceProcess> StartAsync(IReadOnlyList<string> served, ImmutableArray<string> settings) =>
         ServiceProcess.StartAsync(key, served, settings, stop);
 
-    // A copy of the item that the text belongs to, so that a row differs from http-mixed in the number of items only.
-    int CopyOf(int place)
+    // To copies of the item that the text belongs to, so that a row differs from http-mixed in the number of items only.
+    Workload SpreadOver(int copies)
     {
         var items = Bundle.Open(bundles.Static).Manifest.Encoders.Single().Items;
-        return items.IndexOf(workload.Responses[place].ItemId) + (items.Length * (place % (ManyItems / items.Length)));
+        return workload.To((place, item) => ServingBundles.CopyOf(items.IndexOf(item) + (items.Length * (place % (copies / items.Length)))));
     }
 
     string Requests(string name, Workload of, int perRequest)
