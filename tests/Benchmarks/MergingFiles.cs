@@ -77,10 +77,9 @@ static class MergingFiles
     static JsonObject Child(string name, string directory, CancellationToken stop)
     {
         stop.ThrowIfCancellationRequested();
-        var host = Environment.ProcessPath!;
-        // 'dotnet run' starts our own executable, 'dotnet Benchmarks.dll' does not.
-        string[] program = Path.GetFileNameWithoutExtension(host) == "dotnet" ? [Environment.GetCommandLineArgs()[0]] : [];
-        using var process = Process.Start(new ProcessStartInfo(host, [.. program, "merging-row", name, directory]) { RedirectStandardOutput = true })!;
+        var program = OwnProgram.With("merging-row", name, directory);
+        program.RedirectStandardOutput = true;
+        using var process = Process.Start(program)!;
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0

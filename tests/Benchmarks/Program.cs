@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ScoringService.Benchmarks;
+using ScoringService.Benchmarks.Serving;
 
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
@@ -13,4 +14,8 @@ root.Subcommands.Add(QualityCommand.Create());
 root.Subcommands.Add(TrainingCommand.Create());
 root.Subcommands.Add(MergingCommand.Create());
 root.Subcommands.Add(MergingFiles.CreateChild());
+root.Subcommands.Add(ServingCommand.Create());
+root.Subcommands.Add(OwnProgram.Child<EnginePlan, EngineSummary>(EngineLoop.Verb, EngineLoop.Run));
+root.Subcommands.Add(OwnProgram.Child<LoadPlan, LoadSummary>(LoadClient.Verb, LoadClient.RunAsync));
+root.Subcommands.Add(OwnProgram.Child<SoakPlan, SoakSummary>(SoakClient.Verb, SoakClient.RunAsync));
 return await root.Parse(args).InvokeAsync(cancellationToken: stop.Token);

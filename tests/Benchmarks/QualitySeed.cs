@@ -114,18 +114,30 @@ sealed class QualitySeed
     /// <exception cref="MergePlanException">The groups asked for are impossible.</exception>
     public MeasuredRow Measure(MergeRecipe recipe)
     {
-        var alignment = Grouping.NeedsAlignment(recipe.Grouping) ? Alignment(recipe.Grouping.Features) : null;
-        var run = new MergeRun(sources.Value, References(), OneThread, Threads);
-        var watch = Stopwatch.StartNew();
-        var merged = run.Run(recipe, QualityRows.MethodOf(recipe), alignment, progress, stop);
-        watch.Stop();
+        var (merged, elapsed) = Merge(recipe);
         return new(
             merged.Groups.SelectMany(PointsOf).ToDictionary(),
             [.. merged.Report.Items.Where(item => item.Merged).Select(item => item.ItemId)],
             merged.Report.Encoders,
             StoredBytes.Of(merged.Groups.Select(group => (group.Encoder, group.Items.ToDictionary(item => item.Item.Id, item => item.Head)))),
             merged.Groups.Sum(group => StoredBytes.Parameters(group.Encoder, group.Items.Select(item => item.Head))),
-            watch.Elapsed.TotalSeconds);
+            elapsed.TotalSeconds);
+    }
+
+    /// <summary>Merges and publishes a bundle.</summary>
+    /// <param name="recipe">How.</param>
+    /// <param name="root">Directory of all bundles.</param>
+    /// <returns>Its id.</returns>
+    /// <exception cref="MergeException">Item models do not fit together.</exception>
+    public string Publish(MergeRecipe recipe, string root) =>
+        MergePublication.Publish(root, Merge(recipe).Merged, sources.Value, recipe, DateTimeOffset.UnixEpoch, stop);
+
+    (MergedItems Merged, TimeSpan Elapsed) Merge(MergeRecipe recipe)
+    {
+        var alignment = Grouping.NeedsAlignment(recipe.Grouping) ? Alignment(recipe.Grouping.Features) : null;
+        var run = new MergeRun(sources.Value, References(), OneThread, Threads);
+        var watch = Stopwatch.StartNew();
+        return (run.Run(recipe, QualityRows.MethodOf(recipe), alignment, progress, stop), watch.Elapsed);
     }
 
     IEnumerable<KeyValuePair<string, ScoredItem>> PointsOf(MergedGroup group) => group.Items.Select(fitted => KeyValuePair.Create(
