@@ -2,6 +2,7 @@ using System.Text.Json;
 using ScoringService.Inference.Bundles;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
+using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
 using ScoringService.Merging.Recipes;
 
@@ -34,8 +35,9 @@ public static class MergePublication
             CreatedAt = createdAt,
             BaseModel = sources.BaseName,
             Tokenizer = new(sources.MaxTokens),
-            Encoders = [.. merged.Report.Groups.Select(group => new BundleEncoder(
-                group.Encoder, $"encoders/{group.Encoder}.onnx", $"encoders/{group.Encoder}.safetensors", group.ItemIds))],
+            Encoders = [.. merged.Report.Groups.Zip(merged.Groups, (group, made) => new BundleEncoder(
+                group.Encoder, $"encoders/{group.Encoder}.onnx", $"encoders/{group.Encoder}.safetensors", group.ItemIds,
+                recipe.Precision == MergeRecipe.EightBits ? EightBitChoice.Of(made.Encoder, made.Items, stop) : null))],
             Items = [.. items.Select(item => new BundleItem(item.Item.Data.Item, item.Calibration, TrainedOn(item.Item)))],
             Method = recipe.Method.GetProperty("name").GetString()!,
             Recipe = JsonSerializer.SerializeToElement(recipe, JsonSerializerOptions.Web),

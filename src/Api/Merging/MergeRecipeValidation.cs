@@ -25,7 +25,7 @@ static class MergeRecipeValidation
     public static string[] ItemsOf(MergeRecipe recipe, IReadOnlyList<ItemView> defined, LanguageModelOptions languageModel, Validation validation)
     {
         validation.RequireAnnotations(recipe);
-        validation.Require(recipe.Precision == "fp32", "$.precision", "Encoders are served in fp32.");
+        validation.Require(recipe.Precision is "fp32" or MergeRecipe.EightBits, "$.precision", "Encoders are served in 'fp32' or 'int8'.");
         var method = MethodCatalog.Parse(recipe.Method, out var errors);
         foreach (var error in errors)
             validation.Require(false, error.Path, error.Reason);

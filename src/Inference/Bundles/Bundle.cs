@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Inference.Scoring;
 
 namespace ScoringService.Inference.Bundles;
@@ -45,6 +47,24 @@ public sealed class Bundle
 
     /// <summary>Path of an encoder's ONNX graph; its weights lie beside it.</summary>
     public string GraphPath(BundleEncoder encoder) => Path.Combine(directory, encoder.Graph);
+
+    /// <summary>Opens one of its encoders.</summary>
+    /// <param name="encoder">The encoder.</param>
+    /// <param name="engine">What runs it on the processor.</param>
+    /// <param name="runtime">How ONNX Runtime runs it, where it does.</param>
+    /// <exception cref="InvalidOperationException">The execution provider cannot be used.</exception>
+    /// <exception cref="InvalidBundleException">The encoder cannot be served in the precision that the manifest says.</exception>
+    public IEncoder Load(BundleEncoder encoder, ServingEngine engine, RuntimeOptions runtime)
+    {
+        var eightBit = encoder.Precision?.EightBit ?? EightBit.None;
+        var wanted = eightBit != EightBit.None
+            || (engine == ServingEngine.Auto && RaggedEncoder.IsFast && runtime.Provider == ExecutionProvider.Cpu);
+        if (wanted && RaggedEncoder.TryLoad(Path.Combine(directory, encoder.Weights), eightBit) is { } ragged)
+            return ragged;
+        return eightBit == EightBit.None
+            ? EncoderSession.Load(GraphPath(encoder), runtime)
+            : throw new InvalidBundleException(directory, $"asks for eight bits in encoder '{encoder.Name}', which cannot be served in them. Merge again.");
+    }
 
     /// <summary>Opens a bundle after verifying it whole: every hash, no other file, and heads that fit their encoders.</summary>
     /// <param name="directory">Directory of the bundle, named by its id.</param>

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
 
 namespace ScoringService.Inference.Bundles;
@@ -98,7 +99,15 @@ public sealed record BundleTokenizer(int MaxTokens);
 /// <param name="Graph">Path of its ONNX graph in the bundle.</param>
 /// <param name="Weights">Path of its safetensors file in the bundle.</param>
 /// <param name="Items">Ids of its items.</param>
-public sealed record BundleEncoder(string Name, string Graph, string Weights, ImmutableArray<string> Items);
+/// <param name="Precision">In which precision it is served, and why; null for fp32 that nobody questioned.</param>
+public sealed record BundleEncoder(string Name, string Graph, string Weights, ImmutableArray<string> Items, EncoderPrecision? Precision = null);
+
+/// <summary>In which precision an encoder is served, after eight bits were asked for.</summary>
+/// <param name="EightBit">Linear layers in eight bits; none where too few scores would have stayed.</param>
+/// <param name="Agreement">Share of validation responses whose rounded score is the one in fp32, 0 to 1; of the layers taken, or of the best refused.</param>
+/// <param name="Floor">The smallest share that is accepted.</param>
+/// <param name="Reason">Why these layers, in words.</param>
+public sealed record EncoderPrecision(EightBit EightBit, double Agreement, double Floor, string Reason);
 
 /// <summary>An item as the bundle scores it; its head is in <c>heads.safetensors</c>.</summary>
 /// <param name="Definition">Labels and points.</param>

@@ -8,7 +8,7 @@ using ScoringService.Inference.Graphs;
 namespace ScoringService.Inference.Encoders;
 
 /// <summary>An encoder that is ready to run. Safe to use from several threads at once.</summary>
-public sealed class EncoderSession : IDisposable
+public sealed class EncoderSession : IEncoder
 {
     const string PooledOutput = "pooled";
     const string MaxTokensKey = "max_tokens";
@@ -36,13 +36,13 @@ public sealed class EncoderSession : IDisposable
         HiddenSize = session.OutputMetadata[PooledOutput].Dimensions[1];
     }
 
-    /// <summary>Width of a pooled vector.</summary>
+    /// <inheritdoc/>
     public int HiddenSize { get; }
 
-    /// <summary>The longest response in tokens, <c>[CLS]</c> and <c>[SEP]</c> included.</summary>
+    /// <inheritdoc/>
     public int MaxTokens { get; }
 
-    /// <summary>Whether it keeps something of each item's own, and so reads <see cref="EncoderInput.Expert"/>.</summary>
+    /// <inheritdoc/>
     public bool ReadsExpert => inputs.Contains(EncoderGraph.ExpertInput);
 
     /// <summary>Whether it runs on a GPU.</summary>
@@ -95,10 +95,7 @@ public sealed class EncoderSession : IDisposable
         }
     }
 
-    /// <summary>Encodes responses in one forward pass, padded to the longest of them; a response's vector does not depend on the others.</summary>
-    /// <param name="responses">The responses; of 1 to <see cref="MaxTokens"/> tokens each.</param>
-    /// <param name="pooled">Receives <c>[responses, hidden]</c>.</param>
-    /// <exception cref="ArgumentException">A response is empty or too long, or <paramref name="pooled"/> has another size.</exception>
+    /// <inheritdoc/>
     public void Encode(ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
     {
         if (pooled.Length != responses.Length * HiddenSize)

@@ -12,7 +12,7 @@ namespace ScoringService.Inference.Forward;
 /// with. Safe to use from several threads at once.
 /// </summary>
 /// <remarks>Why it exists beside ONNX Runtime, and what it was measured to bring, is in decision 0006.</remarks>
-public sealed unsafe class RaggedEncoder : IDisposable
+public sealed unsafe class RaggedEncoder : IEncoder
 {
     // Memory of a pass grows with its rows; more are encoded part by part, to the same result.
     const int RowsAtATime = 2048;
@@ -46,13 +46,13 @@ public sealed unsafe class RaggedEncoder : IDisposable
         layers = [.. Enumerable.Range(0, depth).Select(layer => ForwardLayers.Pack(model, layer, eightBit))];
     }
 
-    /// <summary>Width of a pooled vector.</summary>
+    /// <inheritdoc/>
     public int HiddenSize => config.HiddenSize;
 
-    /// <summary>The longest response in tokens.</summary>
+    /// <inheritdoc/>
     public int MaxTokens => config.MaxPositions;
 
-    /// <summary>Whether it keeps something of each item's own, and so reads <see cref="EncoderInput.Expert"/>.</summary>
+    /// <inheritdoc/>
     public bool ReadsExpert => byExpert;
 
     /// <summary>Opens an encoder that <see cref="EncoderExport"/> wrote.</summary>
@@ -86,10 +86,7 @@ public sealed unsafe class RaggedEncoder : IDisposable
         };
     }
 
-    /// <summary>Encodes responses.</summary>
-    /// <param name="responses">The responses; of 1 to <see cref="MaxTokens"/> tokens each.</param>
-    /// <param name="pooled">Receives <c>[responses, hidden]</c>.</param>
-    /// <exception cref="ArgumentException">A response is empty or too long, or <paramref name="pooled"/> has another size.</exception>
+    /// <inheritdoc/>
     public void Encode(ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
     {
         if (pooled.Length != responses.Length * HiddenSize)
@@ -140,7 +137,7 @@ public sealed unsafe class RaggedEncoder : IDisposable
         var width = HiddenSize;
         for (var place = 0; place < batch.Responses; place++)
         {
-            ReadOnlySpan<int> ids = responses[batch.At(place)].Ids;
+            var ids = responses[batch.At(place)].Ids.Span;
             for (var token = 0; token < ids.Length; token++)
             {
                 System.Numerics.Tensors.TensorPrimitives.Add(

@@ -122,18 +122,18 @@ public sealed class Scorer : IAsyncDisposable
             await executors.DisposeAsync();
     }
 
-    static (BertTokenizer Tokenizer, List<(BundleEncoder, EncoderSession, HeadBank)> Sessions) Open(Bundle bundle, ServingOptions options, int executors)
+    static (BertTokenizer Tokenizer, List<(BundleEncoder, IEncoder, HeadBank)> Sessions) Open(Bundle bundle, ServingOptions options, int executors)
     {
         var runtime = options.Runtime.Threads > 0
             ? options.Runtime
             : options.Runtime with { Threads = Math.Max(1, Environment.ProcessorCount / executors) };
         var tokenizer = BertTokenizer.Load(bundle.TokenizerDirectory);
-        var opened = new List<(BundleEncoder Encoder, EncoderSession Session, HeadBank Heads)>();
+        var opened = new List<(BundleEncoder Encoder, IEncoder Session, HeadBank Heads)>();
         try
         {
             foreach (var encoder in bundle.Manifest.Encoders)
             {
-                var session = EncoderSession.Load(bundle.GraphPath(encoder), runtime);
+                var session = bundle.Load(encoder, options.Engine, runtime);
                 try
                 {
                     if (session.MaxTokens < bundle.Manifest.Tokenizer.MaxTokens)
@@ -160,7 +160,7 @@ public sealed class Scorer : IAsyncDisposable
     }
 
     static Scorer Serve(
-        Bundle bundle, ServingOptions options, BertTokenizer tokenizer, List<(BundleEncoder Encoder, EncoderSession Session, HeadBank Heads)> sessions,
+        Bundle bundle, ServingOptions options, BertTokenizer tokenizer, List<(BundleEncoder Encoder, IEncoder Session, HeadBank Heads)> sessions,
         ExecutorPool executors, bool ownsExecutors)
     {
         var encoders = sessions.Select(part => new ServedEncoder(

@@ -10,7 +10,7 @@ namespace ScoringService.Inference.Scoring;
 /// <param name="Session">The session.</param>
 /// <param name="Heads">The heads, in the order of its items.</param>
 /// <param name="Queue">Its queue.</param>
-sealed record ServedEncoder(BundleEncoder Definition, EncoderSession Session, HeadBank Heads, EncoderQueue Queue);
+sealed record ServedEncoder(BundleEncoder Definition, IEncoder Session, HeadBank Heads, EncoderQueue Queue);
 
 /// <summary>An item that is scored.</summary>
 /// <param name="item">The item in the bundle.</param>

@@ -27,7 +27,13 @@ public sealed record MergeRecipe
     /// <summary>How far a merged item may fall behind its own model.</summary>
     public FloorRecipe Floor { get; init; } = new();
 
-    /// <summary>Number format of the served encoders; only <c>fp32</c> so far.</summary>
+    /// <summary>The <see cref="Precision"/> that asks for eight bits.</summary>
+    public const string EightBits = "int8";
+
+    /// <summary>
+    /// Number format of the served encoders: <c>fp32</c>, or <c>int8</c>, which is faster and is taken for as many linear layers as keep the
+    /// rounded score of 99 % of the validation responses; the bundle says which, or why none.
+    /// </summary>
     public string Precision { get; init; } = "fp32";
 
     /// <summary>Whether the bundle becomes active as soon as it is published.</summary>

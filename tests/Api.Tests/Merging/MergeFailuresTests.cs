@@ -75,7 +75,7 @@ public sealed class MergeFailuresTests : IAsyncLifetime, IDisposable
     [InlineData("""{"floor":{"metric":"f2"}}""", "$.floor.metric")]
     [InlineData("""{"floor":{"maxDrop":-0.1}}""", "$.floor.maxDrop")]
     [InlineData("""{"floor":{"onBreach":"shrug"}}""", "$.floor.onBreach")]
-    [InlineData("""{"precision":"int8"}""", "$.precision")]
+    [InlineData("""{"precision":"int4"}""", "$.precision")]
     [InlineData("""{"activate":1}""", "$.activate")]
     public async Task A_wrong_field_of_a_recipe_is_named_by_its_path(string change, string path)
     {
