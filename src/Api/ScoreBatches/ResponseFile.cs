@@ -13,8 +13,8 @@ static class ResponseFile
 {
     const int BlockSize = 64 * 1024;
 
-    /// <summary>UTF-16 characters after which a chunk ends even if it has few responses: bounds memory, and stays within the encoders' queues.</summary>
-    const int ChunkCharacters = 64 * 1024;
+    /// <summary>UTF-16 characters after which a chunk ends even if it has few responses: leaves room in the queues for whoever waits.</summary>
+    const int ChunkCharacters = 32 * 1024;
 
     static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 

@@ -52,7 +52,7 @@ sealed class ScoreBatchQueue(IDbContextFactory<ScoringDb> databases, TimeProvide
         return found;
     }
 
-    /// <summary>Waits for the next batch and marks it as running: of the tenants that wait, the one whose last turn is longest ago comes first.</summary>
+    /// <summary>Waits for the next batch and marks it as running: of the tenants that wait, first the one whose last turn is longest ago.</summary>
     public async Task<ClaimedBatch> Claim(CancellationToken stop)
     {
         while (true)

@@ -13,8 +13,8 @@ namespace ScoringService.Api.ScoreBatches;
 /// all running batches, chunk by chunk, and bound the memory. Results are written in the order of the responses.
 /// </summary>
 sealed class ScoreBatchRun(
-    ActiveBundle active, DataDirectory data, ScoreBatchQueue queue, IOptions<ScoreBatchOptions> options, IOptions<JsonOptions> json, TimeProvider time)
-    : IDisposable
+    ActiveBundle active, DataDirectory data, ScoreBatchQueue queue, IOptions<ScoreBatchOptions> options, IOptions<JsonOptions> json,
+    TimeProvider time) : IDisposable
 {
     static readonly TimeSpan BetweenCounts = TimeSpan.FromSeconds(1);
     static readonly TimeSpan UntilABundleMayBeActive = TimeSpan.FromSeconds(1);
