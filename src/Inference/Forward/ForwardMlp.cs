@@ -210,29 +210,22 @@ sealed unsafe class BlendedMatrix : IDisposable
     {
         const int width = PackedMatrix.Width;
         var batch = workspace.Batch;
-        float* zeros = stackalloc float[width];
-        var blended = workspace.Take(Slot.Blended, MatrixProduct.RowsAtATime * (Depth + 1) * width);
-        var blendedBias = blended + (MatrixProduct.RowsAtATime * Depth * width);
+        var blended = workspace.Take(Slot.Blended, WeightBlend.ResponsesAtATime * (Depth + 1) * width);
+        var blendedBias = blended + (WeightBlend.ResponsesAtATime * Depth * width);
         for (var panel = 0; panel < panels; panel++)
         {
             for (var input = 0; input < inputs; input += Depth)
             {
                 var depth = Math.Min(Depth, inputs - input);
                 var last = input + depth == inputs;
-                for (var place = 0; place < batch.Responses; place += MatrixProduct.RowsAtATime)
+                for (var place = 0; place < batch.Responses; place += WeightBlend.ResponsesAtATime)
                 {
-                    var responses = Math.Min(MatrixProduct.RowsAtATime, batch.Responses - place);
+                    var responses = Math.Min(WeightBlend.ResponsesAtATime, batch.Responses - place);
                     var weights = routing + ((nint)place * members);
-                    for (var i = 0; i < depth; i++)
-                    {
-                        var member = stack.Start + ((((nint)panel * inputs) + input + i) * members * width);
-                        MatrixProduct.Sum(new(weights, members, member, members), default, zeros, responses, blended + (i * width), Depth * width);
-                    }
+                    var part = stack.Start + ((((nint)panel * inputs) + input) * members * width);
+                    WeightBlend.Blend(weights, members, responses, part, depth, blended, Depth * width);
                     if (input == 0)
-                    {
-                        var member = biases.Start + ((nint)panel * members * width);
-                        MatrixProduct.Sum(new(weights, members, member, members), default, zeros, responses, blendedBias, width);
-                    }
+                        WeightBlend.Blend(weights, members, responses, biases.Start + ((nint)panel * members * width), 1, blendedBias, width);
                     for (var response = 0; response < responses; response++)
                     {
                         var start = input == 0 ? blendedBias + (response * width) : null;

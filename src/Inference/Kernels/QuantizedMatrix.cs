@@ -79,14 +79,12 @@ sealed unsafe class QuantizedMatrix : IDisposable
             var largest = Vector512<float>.Zero;
             for (var i = 0; i < inputs; i += Vector512<float>.Count)
                 largest = Vector512.Max(largest, Vector512.Abs(Vector512.Load(x + i)));
-            var top = 0f;
-            for (var lane = 0; lane < Vector512<float>.Count; lane++)
-                top = Math.Max(top, largest[lane]);
+            var top = VectorMath.Largest(largest);
             rowScales[row] = top / Largest;
             var steps = Vector512.Create(top > 0 ? Largest / top : 0);
             for (var i = 0; i < inputs; i += Vector512<float>.Count)
             {
-                var whole = Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(x + i) * steps)) + Vector512.Create(Zero);
+                var whole = Vector512.ConvertToInt32Native(Vector512.Round(Vector512.Load(x + i) * steps)) + Vector512.Create(Zero);
                 var words = Vector256.Narrow(whole.GetLower().AsUInt32(), whole.GetUpper().AsUInt32());
                 Vector128.Narrow(words.GetLower(), words.GetUpper()).Store(rounded + i);
             }
@@ -108,14 +106,16 @@ sealed unsafe class QuantizedMatrix : IDisposable
             var end = Math.Min(rows, first + block);
             for (var panel = 0; panel < panels; panel += PackedMatrix.Width / Width)
             {
-                for (var row = first; row < end; row += RowsAtATime)
+                for (var half = panel; half < panel + (PackedMatrix.Width / Width); half++)
                 {
-                    var valid = Math.Min(RowsAtATime, end - row);
-                    var to = y + ((nint)row * Stride) + (panel * Width);
-                    Sum(x + ((nint)row * inputs), rowScales + row, valid, panel, to);
-                    Sum(x + ((nint)row * inputs), rowScales + row, valid, panel + 1, to + Width);
-                    MatrixProduct.Finish<TFinish>(to, Stride, valid);
+                    for (var row = first; row < end; row += RowsAtATime)
+                    {
+                        var to = y + ((nint)row * Stride) + (half * Width);
+                        Sum(x + ((nint)row * inputs), rowScales + row, Math.Min(RowsAtATime, end - row), half, to);
+                    }
                 }
+                // Not tile by tile: a wide load of what narrow stores have just written would wait for them.
+                MatrixProduct.Finish<TFinish>(y + ((nint)first * Stride) + (panel * Width), Stride, end - first);
             }
         }
     }
@@ -164,13 +164,21 @@ sealed unsafe class QuantizedMatrix : IDisposable
             Vector256<sbyte> w0 = Vector256.Load(weight), w1 = Vector256.Load(weight + 32), w2 = Vector256.Load(weight + 64);
             weight += Width * Together;
             var four = Vector256.Create(x0[i]).AsByte();
-            (y00, y01, y02) = (DotAdd(y00, four, w0), DotAdd(y01, four, w1), DotAdd(y02, four, w2));
+            y00 = DotAdd(y00, four, w0);
+            y01 = DotAdd(y01, four, w1);
+            y02 = DotAdd(y02, four, w2);
             four = Vector256.Create(x1[i]).AsByte();
-            (y10, y11, y12) = (DotAdd(y10, four, w0), DotAdd(y11, four, w1), DotAdd(y12, four, w2));
+            y10 = DotAdd(y10, four, w0);
+            y11 = DotAdd(y11, four, w1);
+            y12 = DotAdd(y12, four, w2);
             four = Vector256.Create(x2[i]).AsByte();
-            (y20, y21, y22) = (DotAdd(y20, four, w0), DotAdd(y21, four, w1), DotAdd(y22, four, w2));
+            y20 = DotAdd(y20, four, w0);
+            y21 = DotAdd(y21, four, w1);
+            y22 = DotAdd(y22, four, w2);
             four = Vector256.Create(x3[i]).AsByte();
-            (y30, y31, y32) = (DotAdd(y30, four, w0), DotAdd(y31, four, w1), DotAdd(y32, four, w2));
+            y30 = DotAdd(y30, four, w0);
+            y31 = DotAdd(y31, four, w1);
+            y32 = DotAdd(y32, four, w2);
         }
         Store(y, y00, y01, y02, rowScales[0], panel);
         if (rows > 1)

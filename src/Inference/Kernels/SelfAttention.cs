@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace ScoringService.Inference.Kernels;
 
@@ -7,7 +8,7 @@ namespace ScoringService.Inference.Kernels;
 static unsafe class SelfAttention
 {
     const int Lanes = 16;
-    const int QueriesAtATime = 4;
+    const int QueriesAtATime = 8;
 
     /// <summary>Numbers of scratch memory that a response of that many tokens needs.</summary>
     public static int Scratch(int tokens, int headSize) => (headSize + QueriesAtATime) * Padded(tokens);
@@ -36,7 +37,7 @@ static unsafe class SelfAttention
             {
                 var rows = Math.Min(QueriesAtATime, tokens - first);
                 Score(queries + ((nint)first * stride), stride, rows, keys, padded, headSize, probabilities);
-                for (var row = 0; row < QueriesAtATime; row++)
+                for (var row = 0; row < rows; row++)
                     inverse[row] = 1 / Exponentiate(probabilities + (row * padded), tokens, padded);
                 Blend(
                     probabilities, padded, values, stride, tokens, headSize, inverse, rows,
@@ -47,42 +48,76 @@ static unsafe class SelfAttention
 
     static int Padded(int tokens) => (tokens + Lanes - 1) / Lanes * Lanes;
 
-    static void Transpose(float* rows, int stride, int tokens, int width, float* columns, int padded)
+    /// <summary>Turns rows into columns, in squares of four; columns beyond the last row are zero.</summary>
+    static void Transpose(float* rows, nint stride, int tokens, int width, float* columns, nint padded)
     {
-        for (var token = 0; token < tokens; token++, rows += stride)
+        for (var token = 0; token < tokens; token += 4, rows += 4 * stride)
+        {
+            // A row beyond the last one is the last one again; its column is cleared below.
+            var left = tokens - token - 1;
+            float* r1 = rows + (Math.Min(1, left) * stride), r2 = rows + (Math.Min(2, left) * stride), r3 = rows + (Math.Min(3, left) * stride);
+            for (var i = 0; i < width; i += 4)
+            {
+                Vector128<float> a = Vector128.Load(rows + i), b = Vector128.Load(r1 + i), c = Vector128.Load(r2 + i), d = Vector128.Load(r3 + i);
+                Vector128<double> abLow = Interleaved(a, b, upper: false), abHigh = Interleaved(a, b, upper: true);
+                Vector128<double> cdLow = Interleaved(c, d, upper: false), cdHigh = Interleaved(c, d, upper: true);
+                var to = columns + (i * padded) + token;
+                Vector128.Create(abLow.GetLower(), cdLow.GetLower()).AsSingle().Store(to);
+                Vector128.Create(abLow.GetUpper(), cdLow.GetUpper()).AsSingle().Store(to + padded);
+                Vector128.Create(abHigh.GetLower(), cdHigh.GetLower()).AsSingle().Store(to + (2 * padded));
+                Vector128.Create(abHigh.GetUpper(), cdHigh.GetUpper()).AsSingle().Store(to + (3 * padded));
+            }
+        }
+        for (var token = tokens; token < padded; token++)
         {
             for (var i = 0; i < width; i++)
-                columns[((nint)i * padded) + token] = rows[i];
-        }
-        for (var i = 0; i < width; i++)
-        {
-            for (var token = tokens; token < padded; token++)
-                columns[((nint)i * padded) + token] = 0;
+                columns[(i * padded) + token] = 0;
         }
     }
 
-    /// <summary>q·kᵀ of four queries; one beyond the last is the last again.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Score(float* query, nint stride, int rows, float* keys, int padded, int width, float* scores)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<double> Interleaved(Vector128<float> a, Vector128<float> b, bool upper)
     {
-        float* q1 = query + (Math.Min(1, rows - 1) * stride), q2 = query + (Math.Min(2, rows - 1) * stride), q3 = query + (Math.Min(3, rows - 1) * stride);
+        if (Sse.IsSupported)
+            return (upper ? Sse.UnpackHigh(a, b) : Sse.UnpackLow(a, b)).AsDouble();
+        return upper
+            ? Vector128.Create(a[2], b[2], a[3], b[3]).AsDouble()
+            : Vector128.Create(a[0], b[0], a[1], b[1]).AsDouble();
+    }
+
+    /// <summary>q·kᵀ of eight queries; one beyond the last is the last again.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Score(float* q0, nint stride, int rows, float* keys, int padded, int width, float* scores)
+    {
+        float* q1 = Row(1), q2 = Row(2), q3 = Row(3), q4 = Row(4), q5 = Row(5), q6 = Row(6), q7 = Row(7);
         for (var token = 0; token < padded; token += Lanes)
         {
-            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
             var key = keys + token;
             for (nint i = 0; i < width; i++, key += padded)
             {
                 var column = Vector512.Load(key);
-                s0 = Vector512.FusedMultiplyAdd(Vector512.Create(query[i]), column, s0);
+                s0 = Vector512.FusedMultiplyAdd(Vector512.Create(q0[i]), column, s0);
                 s1 = Vector512.FusedMultiplyAdd(Vector512.Create(q1[i]), column, s1);
                 s2 = Vector512.FusedMultiplyAdd(Vector512.Create(q2[i]), column, s2);
                 s3 = Vector512.FusedMultiplyAdd(Vector512.Create(q3[i]), column, s3);
+                s4 = Vector512.FusedMultiplyAdd(Vector512.Create(q4[i]), column, s4);
+                s5 = Vector512.FusedMultiplyAdd(Vector512.Create(q5[i]), column, s5);
+                s6 = Vector512.FusedMultiplyAdd(Vector512.Create(q6[i]), column, s6);
+                s7 = Vector512.FusedMultiplyAdd(Vector512.Create(q7[i]), column, s7);
             }
-            s0.Store(scores + token);
-            s1.Store(scores + padded + token);
-            s2.Store(scores + (2 * padded) + token);
-            s3.Store(scores + (3 * padded) + token);
+            var to = scores + token;
+            s0.Store(to);
+            s1.Store(to += padded);
+            s2.Store(to += padded);
+            s3.Store(to += padded);
+            s4.Store(to += padded);
+            s5.Store(to += padded);
+            s6.Store(to += padded);
+            s7.Store(to + padded);
         }
+
+        float* Row(int number) => q0 + (Math.Min(number, rows - 1) * stride);
     }
 
     /// <summary>Turns scores into exp(score − largest).</summary>
@@ -94,9 +129,7 @@ static unsafe class SelfAttention
         var largest = Vector512.Load(scores);
         for (var token = Lanes; token < padded; token += Lanes)
             largest = Vector512.Max(largest, Vector512.Load(scores + token));
-        var top = largest[0];
-        for (var lane = 1; lane < Lanes; lane++)
-            top = Math.Max(top, largest[lane]);
+        var top = VectorMath.Largest(largest);
         for (var token = 0; token < padded; token += Lanes)
             VectorMath.ExpOfNegative(Vector512.Load(scores + token) - Vector512.Create(top)).Store(scores + token);
         var sum = Vector512<float>.Zero;
@@ -109,29 +142,40 @@ static unsafe class SelfAttention
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Blend(
-        float* probabilities, int padded, float* values, nint stride, int tokens, int width, float* inverse, int rows, float* attended, nint attendedStride)
+        float* p0, nint padded, float* values, nint stride, int tokens, int width, float* inverse, int rows, float* attended, nint attendedStride)
     {
-        float* p1 = probabilities + padded, p2 = p1 + padded, p3 = p2 + padded;
+        float* p1 = p0 + padded, p2 = p1 + padded, p3 = p2 + padded, p4 = p3 + padded, p5 = p4 + padded, p6 = p5 + padded, p7 = p6 + padded;
         for (var i = 0; i < width; i += Lanes)
         {
-            Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
+            Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default, a7 = default;
             var value = values + i;
             for (nint token = 0; token < tokens; token++, value += stride)
             {
                 var row = Vector512.Load(value);
-                a0 = Vector512.FusedMultiplyAdd(Vector512.Create(probabilities[token]), row, a0);
+                a0 = Vector512.FusedMultiplyAdd(Vector512.Create(p0[token]), row, a0);
                 a1 = Vector512.FusedMultiplyAdd(Vector512.Create(p1[token]), row, a1);
                 a2 = Vector512.FusedMultiplyAdd(Vector512.Create(p2[token]), row, a2);
                 a3 = Vector512.FusedMultiplyAdd(Vector512.Create(p3[token]), row, a3);
+                a4 = Vector512.FusedMultiplyAdd(Vector512.Create(p4[token]), row, a4);
+                a5 = Vector512.FusedMultiplyAdd(Vector512.Create(p5[token]), row, a5);
+                a6 = Vector512.FusedMultiplyAdd(Vector512.Create(p6[token]), row, a6);
+                a7 = Vector512.FusedMultiplyAdd(Vector512.Create(p7[token]), row, a7);
             }
             var to = attended + i;
-            (a0 * inverse[0]).Store(to);
-            if (rows > 1)
-                (a1 * inverse[1]).Store(to + attendedStride);
-            if (rows > 2)
-                (a2 * inverse[2]).Store(to + (2 * attendedStride));
-            if (rows > 3)
-                (a3 * inverse[3]).Store(to + (3 * attendedStride));
+            Store(7, a7);
+            Store(6, a6);
+            Store(5, a5);
+            Store(4, a4);
+            Store(3, a3);
+            Store(2, a2);
+            Store(1, a1);
+            Store(0, a0);
+
+            void Store(int row, Vector512<float> sum)
+            {
+                if (row < rows)
+                    (sum * inverse[row]).Store(to + (row * attendedStride));
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ static class VectorMath
         series = Vector512.FusedMultiplyAdd(series, r, Vector512.Create(1f / 2));
         series = Vector512.FusedMultiplyAdd(series, r, Vector512<float>.One);
         series = Vector512.FusedMultiplyAdd(series, r, Vector512<float>.One);
-        var power = Vector512.ConvertToInt32(n) + Vector512.Create(127) << 23;
+        var power = Vector512.ConvertToInt32Native(n) + Vector512.Create(127) << 23;
         return series * power.AsSingle();
     }
 
@@ -50,5 +50,15 @@ static class VectorMath
         tail = Vector512.FusedMultiplyAdd(tail, t, Vector512.Create(0.5f * 0.254829592f));
         tail *= t * ExpOfNegative(x * x * -0.5f);
         return Vector512.FusedMultiplyAdd(-size, tail, Vector512.Max(x, Vector512<float>.Zero));
+    }
+
+    /// <summary>The largest of sixteen numbers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Largest(Vector512<float> x)
+    {
+        var eight = Vector256.Max(x.GetLower(), x.GetUpper());
+        var four = Vector128.Max(eight.GetLower(), eight.GetUpper());
+        four = Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        return Math.Max(four.ToScalar(), four.GetElement(1));
     }
 }
