@@ -31,11 +31,8 @@ sealed class Admission(QueueOptions options, int executors)
             var before = Math.Min(present, present + requested - capacity) + (urgency == Urgency.Background ? interactive : 0);
             throw new QueueFullException(pastSeconds > 0 ? TimeSpan.FromSeconds(before * pastSeconds / pastTokens / executors) : null);
         }
-        EnterAlways(urgency, requested);
+        Add(urgency, requested);
     }
-
-    /// <summary>Admits a probe, however full the queue is: a bundle can be exchanged under any load.</summary>
-    public void EnterAlways(Urgency urgency, long requested) => Add(urgency, requested);
 
     /// <summary>Lets go of tokens that ran or never will.</summary>
     public void Leave(Urgency urgency, long left) => Add(urgency, -left);

@@ -18,7 +18,7 @@ sealed class BatchScheduler(QueueOptions options, int executors, TimeProvider ti
     readonly Stage background = new();
     long requests;
 
-    /// <summary>Tokens of an urgency that wait or run.</summary>
+    /// <summary>Tokens of an urgency that wait or run, apart from probes.</summary>
     public long Tokens(Urgency urgency) => admission.Tokens(urgency);
 
     /// <summary>Tokens of an urgency that wait.</summary>
@@ -38,9 +38,8 @@ sealed class BatchScheduler(QueueOptions options, int executors, TimeProvider ti
             ObjectDisposedException.ThrowIf(part.Encoder.IsClosed, part.Encoder);
 
         var urgency = request.Requester.Urgency;
-        if (request.IsProbe)
-            admission.EnterAlways(urgency, request.Tokens);
-        else
+        // A bundle can be exchanged under any load, and its probes take nobody's room.
+        if (!request.IsProbe)
             admission.Enter(urgency, request.Tokens);
         request.Begin(requests++, time.GetTimestamp());
         foreach (var part in request.Parts)
@@ -67,7 +66,9 @@ sealed class BatchScheduler(QueueOptions options, int executors, TimeProvider ti
         return true;
     }
 
-    /// <summary>A batch has run. Requests that are over by it are added to <see cref="EncoderBatch.Over"/>; <see cref="EncoderBatch.Publish"/> must follow.</summary>
+    /// <summary>
+    /// A batch has run. Requests that are over by it are added to <see cref="EncoderBatch.Over"/>; <see cref="EncoderBatch.Publish"/> must follow.
+    /// </summary>
     /// <param name="batch">The batch.</param>
     /// <param name="failure">Why its pass failed, and with it every request in the batch; null if it did not.</param>
     /// <returns>How long it ran.</returns>
@@ -75,7 +76,7 @@ sealed class BatchScheduler(QueueOptions options, int executors, TimeProvider ti
     {
         var now = time.GetTimestamp();
         var duration = time.GetElapsedTime(batch.Started, now);
-        admission.Leave(batch.Urgency, batch.Tokens);
+        admission.Leave(batch.Urgency, batch.AdmittedTokens);
         if (failure is null)
             admission.Measure(batch.Tokens, duration);
         batch.Encoder!.Outstanding -= batch.Count;
@@ -108,7 +109,8 @@ sealed class BatchScheduler(QueueOptions options, int executors, TimeProvider ti
         {
             if (part.WaitingResponses == 0)
                 continue;
-            admission.Leave(urgency, part.WaitingTokens);
+            if (!request.IsProbe)
+                admission.Leave(urgency, part.WaitingTokens);
             part.Encoder.Outstanding -= part.WaitingResponses;
             StageOf(urgency).Remove(part);
             part.Withdraw();

@@ -34,7 +34,10 @@ sealed class EncodeRequest(Requester requester, int capacity) : IDisposable
     /// <summary>Who waits for it.</summary>
     public Requester Requester => requester;
 
-    /// <summary>Whether it probes a bundle: then it enters a full queue, and its responses meet in one batch instead of being spread over idle executors.</summary>
+    /// <summary>
+    /// Whether it probes a bundle: then it enters whatever the queue holds, and its responses meet in one batch instead of being spread over idle
+    /// executors.
+    /// </summary>
     public bool IsProbe { get; init; }
 
     /// <summary>Number of responses.</summary>
@@ -86,7 +89,7 @@ sealed class EncodeRequest(Requester requester, int capacity) : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
         rows[Responses] = new(tokens, length, expert, values, Next: -1);
-        var part = parts.Find(other => other.Encoder == encoder);
+        var part = PartOf(encoder);
         if (part is null)
             parts.Add(part = new(this, encoder, Responses));
         else
@@ -171,6 +174,16 @@ sealed class EncodeRequest(Requester requester, int capacity) : IDisposable
 
     /// <summary>The caller lets go of it: after the end, or instead of sending it.</summary>
     public void Dispose() => Release();
+
+    RequestPart? PartOf(EncoderQueue encoder)
+    {
+        foreach (var part in parts)
+        {
+            if (part.Encoder == encoder)
+                return part;
+        }
+        return null;
+    }
 
     /// <summary>A response.</summary>
     /// <param name="Ids">Where its ids begin.</param>

@@ -21,6 +21,9 @@ sealed class EncoderBatch
     /// <summary>Tokens without padding.</summary>
     public int Tokens { get; private set; }
 
+    /// <summary>Tokens that <see cref="Admission"/> let in: all but those of probes.</summary>
+    public int AdmittedTokens { get; private set; }
+
     /// <summary>Tokens with padding.</summary>
     public long PaddedTokens { get; private set; }
 
@@ -39,9 +42,13 @@ sealed class EncoderBatch
         if (rows.Length < responses.Length)
             (rows, inputs) = (new WaitingRow[2 * responses.Length], new EncoderInput[2 * responses.Length]);
         responses.CopyTo(rows);
-        (Encoder, Count, Tokens, PaddedTokens) = (encoder, responses.Length, 0, (long)responses.Length * responses[^1].Length);
+        (Encoder, Count, PaddedTokens) = (encoder, responses.Length, (long)responses.Length * responses[^1].Length);
+        (Tokens, AdmittedTokens) = (0, 0);
         foreach (var row in responses)
+        {
             Tokens += row.Length;
+            AdmittedTokens += row.Part.Request.IsProbe ? 0 : row.Length;
+        }
     }
 
     /// <summary>Runs the forward pass and gives every request its vectors.</summary>

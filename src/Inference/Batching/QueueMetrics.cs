@@ -32,7 +32,8 @@ sealed class QueueMetrics : IDisposable
         queueTime = meter.CreateHistogram<double>("scoring.queue.duration", "s", "How long an answered request waited while none of it ran.");
         inferenceTime = meter.CreateHistogram<double>("scoring.inference.duration", "s", "How long a forward pass took.");
         meter.CreateObservableUpDownCounter<long>(
-            "scoring.queue.tokens", () => [new(waiting(Urgency.Interactive), Interactive), new(waiting(Urgency.Background), Background)], "{token}", "Tokens that wait.");
+            "scoring.queue.tokens",
+            () => [new(waiting(Urgency.Interactive), Interactive), new(waiting(Urgency.Background), Background)], "{token}", "Tokens that wait.");
     }
 
     /// <summary>Whether a meter is this one: every pool has its own, under the same name.</summary>

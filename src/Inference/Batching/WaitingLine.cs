@@ -32,7 +32,9 @@ sealed class WaitingLine(EncoderQueue encoder, int batchTokens)
     /// <summary>Tokens that wait here.</summary>
     public long Tokens { get; private set; }
 
-    /// <summary>Padded tokens that were taken from here, raised to the level of the others where the line was empty: its account among the encoders.</summary>
+    /// <summary>
+    /// Padded tokens that were taken from here, raised to the level of the others where the line was empty: its account among the encoders.
+    /// </summary>
     public long Served { get; set; }
 
     /// <summary>What the line holds in memory, in responses and tenants.</summary>
@@ -68,7 +70,9 @@ sealed class WaitingLine(EncoderQueue encoder, int batchTokens)
         DropWindowIfCut();
     }
 
-    /// <summary>Cuts the next batch from a line that is not empty: shortest first, until one more would make it, padded, exceed what it may hold.</summary>
+    /// <summary>
+    /// Cuts the next batch from a line that is not empty: shortest first, until one more would make it, padded, exceed what it may hold.
+    /// </summary>
     /// <param name="batch">Receives the responses.</param>
     /// <param name="target">What is enough, in padded tokens; a batch never exceeds the budget, and always holds a response.</param>
     public void Cut(EncoderBatch batch, long target)

@@ -107,7 +107,8 @@ sealed class BundleProbe(string bundle, ExecutorPool executors, BertTokenizer to
         if (difference > Tolerance)
         {
             throw new InvalidOperationException(
-                $"Bundle {bundle} scores a response to item '{item.Item.Definition.Id}' differently alone and in a batch, by {difference:g2}. Do not use it.");
+                $"Bundle {bundle} scores a response to item '{item.Item.Definition.Id}' differently alone and in a batch, "
+                + $"by {difference:g2}. Do not use it.");
         }
     }
 }

@@ -21,7 +21,8 @@ public sealed class Scorer : IAsyncDisposable
     readonly ImmutableArray<(ServedEncoder Encoder, ImmutableArray<ServedItem> Items)> encoders;
     readonly Dictionary<string, ServedItem> items = new(StringComparer.Ordinal);
 
-    Scorer(Bundle bundle, BertTokenizer tokenizer, IEnumerable<ServedEncoder> encoders, ExecutorPool executors, bool ownsExecutors, ReviewOptions review)
+    Scorer(
+        Bundle bundle, BertTokenizer tokenizer, IEnumerable<ServedEncoder> encoders, ExecutorPool executors, bool ownsExecutors, ReviewOptions review)
     {
         (Bundle, this.tokenizer, this.executors, this.ownsExecutors, this.review) = (bundle, tokenizer, executors, ownsExecutors, review);
         maxTokens = bundle.Manifest.Tokenizer.MaxTokens;
@@ -53,7 +54,7 @@ public sealed class Scorer : IAsyncDisposable
     /// <summary>Loads the encoders of a bundle.</summary>
     /// <param name="bundle">An open bundle; its files stay in use until the scorer is disposed.</param>
     /// <param name="options">How it is served.</param>
-    /// <param name="executors">The threads that run them; it has its own <see cref="ServingOptions.Queue"/> and <see cref="ServingOptions.Executors"/>.</param>
+    /// <param name="executors">The threads that run them, with their queue: in their place <paramref name="options"/> say nothing.</param>
     /// <exception cref="InvalidDataException">The tokenizer is not one of BERT.</exception>
     /// <exception cref="InvalidOperationException">
     /// The execution provider cannot be used, or an encoder reads fewer tokens than the bundle sends.
@@ -122,7 +123,8 @@ public sealed class Scorer : IAsyncDisposable
             await executors.DisposeAsync();
     }
 
-    static (BertTokenizer Tokenizer, List<(BundleEncoder, IEncoder, HeadBank)> Sessions) Open(Bundle bundle, ServingOptions options, int executors)
+    static (BertTokenizer Tokenizer, List<(BundleEncoder, IEncoder, HeadBank)> Sessions) Open(
+        Bundle bundle, ServingOptions options, int executors)
     {
         var runtime = options.Runtime.Threads > 0
             ? options.Runtime

@@ -9,8 +9,8 @@ namespace ScoringService.Inference.Scoring;
 public sealed record ServingOptions
 {
     /// <summary>
-    /// Where encoders run. With 0 threads for a forward pass it takes the processors that the executors leave it: one, unless there are fewer executors
-    /// than processors.
+    /// Where encoders run. With 0 threads for a forward pass it takes the processors that the executors leave it: one, unless there are
+    /// fewer executors than processors.
     /// </summary>
     public RuntimeOptions Runtime { get; init; } = new();
 

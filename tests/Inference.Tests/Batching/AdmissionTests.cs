@@ -42,16 +42,6 @@ public sealed class AdmissionTests
         Assert.Equal((100, 40), (admission.Tokens(Now), admission.Tokens(Later)));
     }
 
-    [Fact]
-    public void A_probe_enters_a_full_queue()
-    {
-        admission.Enter(Now, 100);
-
-        admission.EnterAlways(Now, 7);
-
-        Assert.Equal(107, admission.Tokens(Now));
-    }
-
     [Theory]
     [InlineData(1, 1.2)]
     [InlineData(4, 0.3)]

@@ -60,8 +60,10 @@ public sealed class BatchSchedulerTests
     }
 
     [Fact]
-    public void A_probe_stays_together()
+    public void A_probe_stays_together_enters_a_full_queue_and_takes_nobodys_room()
     {
+        Enqueue(Requests.Of(encoder, new int[99_999]));
+        Assert.Equal([99_999], Next(end: false));
         var probe = new EncodeRequest(new(""), 2) { IsProbe = true };
         for (var i = 0; i < 2; i++)
         {
@@ -70,7 +72,13 @@ public sealed class BatchSchedulerTests
         }
         Enqueue(probe);
 
-        Assert.Equal([5, 5], Next(idle: 4));
+        Assert.Equal(99_999, scheduler.Tokens(Urgency.Interactive));
+        var other = new EncoderBatch();
+        Assert.True(scheduler.TryTake(other, idle: 4));
+        Assert.Equal(2, other.Count);
+        scheduler.Cancel(probe, CancellationToken.None);
+        scheduler.End(other, failure: null);
+        Assert.Equal(99_999, scheduler.Tokens(Urgency.Interactive));
     }
 
     [Fact]

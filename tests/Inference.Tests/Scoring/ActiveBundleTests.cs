@@ -1,3 +1,5 @@
+using ScoringService.Inference.Batching;
+using ScoringService.Inference.Bundles;
 using ScoringService.Inference.Scoring;
 
 namespace ScoringService.Inference.Tests.Scoring;
@@ -40,10 +42,12 @@ public sealed class ActiveBundleTests : IDisposable
     }
 
     [Fact]
-    public async Task Swapping_under_traffic_loses_no_request()
+    public async Task Twenty_swaps_under_traffic_lose_no_request()
     {
+        await using var executors = new ExecutorPool(new() { WaitingTokens = 200 }, executors: 2, TimeProvider.System);
         await using var active = new ActiveBundle();
-        await active.ActivateAsync(Load(seed: 0), CancellationToken.None);
+        Bundle[] published = [bundles.Publish(seed: 0), bundles.Publish(seed: 1)];
+        await active.ActivateAsync(Scorer.Load(published[0], new ServingOptions(), executors), CancellationToken.None);
         using var stop = new CancellationTokenSource();
         var seen = new System.Collections.Concurrent.ConcurrentDictionary<string, bool>();
         var traffic = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
@@ -52,17 +56,21 @@ public sealed class ActiveBundleTests : IDisposable
                 seen.TryAdd(await ScoreNow(active), true);
         })).ToArray();
 
-        for (var seed = 1; seed < 6; seed++)
+        for (var swap = 1; swap <= 20; swap++)
         {
-            var next = Load(seed);
+            var next = Scorer.Load(published[swap % 2], new ServingOptions(), executors);
+            seen.Clear();
             await active.ActivateAsync(next, CancellationToken.None);
             while (!seen.ContainsKey(next.Bundle.Id))
+            {
+                Assert.DoesNotContain(traffic, task => task.IsFaulted);
                 Assert.Equal(next.Bundle.Id, await ScoreNow(active));
+            }
         }
         await stop.CancelAsync();
         await Task.WhenAll(traffic);
 
-        Assert.InRange(seen.Count, 5, 6);
+        Assert.Equal(0, executors.Tokens);
     }
 
     [Fact]

@@ -12,7 +12,8 @@ public sealed class HeadBankTests
         {
             var random = new Random(seed);
             var hidden = random.Next(1, 70);
-            var heads = Enumerable.Range(0, random.Next(1, 9)).Select(n => (Item: $"item-{n}", Head: RandomHead(random, random.Next(1, 6), hidden))).ToArray();
+            var heads = Enumerable.Range(0, random.Next(1, 9))
+                .Select(n => (Item: $"item-{n}", Head: RandomHead(random, random.Next(1, 6), hidden))).ToArray();
             var bank = new HeadBank(heads, hidden);
             var pooled = Values(random, hidden);
 

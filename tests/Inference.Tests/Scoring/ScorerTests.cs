@@ -153,6 +153,21 @@ public sealed class ScorerTests : IDisposable
     }
 
     [Fact]
+    public async Task Every_expert_of_a_bundle_is_probed()
+    {
+        // Queries of the last expert alone that make its attention overflow.
+        var encoder = (LowRankEncoder)RandomEncoders.Of("low-rank", new Random(1), SmallBundle.Config, experts: 2);
+        var name = LowRankEncoder.BiasOf(LowRankEncoder.Linears(SmallBundle.Config).First());
+        var bias = encoder.Factors[name];
+        var factors = encoder.Factors.ToDictionary();
+        factors[name] = bias with { Values = [.. bias.Values.Select((value, i) => i < bias.Shape[1] ? value : 3e38f)] };
+        var bundle = bundles.Publish(seed: 1, first: encoder with { Factors = factors });
+        await using var scorer = Scorer.Load(bundle, new ServingOptions(), TimeProvider.System);
+
+        await Assert.ThrowsAsync<NotFiniteNumberException>(() => scorer.ProbeAsync(CancellationToken.None));
+    }
+
+    [Fact]
     public async Task Each_item_of_a_low_rank_encoder_is_scored_by_its_own_expert()
     {
         var encoder = (LowRankEncoder)RandomEncoders.Of("low-rank", new Random(1), SmallBundle.Config, experts: 2);
