@@ -28,7 +28,7 @@ static class ServingCommand
             Description = "Where item models and bundles are kept; what is missing is made.",
             DefaultValueFactory = _ => new("cache"),
         };
-        var seconds = new Option<double>("--seconds") { Description = "How long a row is measured in each repetition.", DefaultValueFactory = _ => 10 };
+        var seconds = new Option<double>("--seconds") { Description = "Seconds that a row is measured, each time.", DefaultValueFactory = _ => 10 };
         var repetitions = new Option<int>("--repetitions") { Description = "How often each row is measured.", DefaultValueFactory = _ => 3 };
         var soakSeconds = new Option<double>("--soak-seconds") { Description = "How long the soak lasts.", DefaultValueFactory = _ => 300 };
         var batch = new Option<int>("--batch-responses")

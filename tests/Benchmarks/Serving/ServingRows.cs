@@ -45,7 +45,7 @@ static class ServingRows
     /// <summary>All rows, each after those it is held against.</summary>
     public static ImmutableArray<ServingRow> All { get; } =
     [
-        new(RawEngine, null, "the merged encoder without a server: tokenized, sorted by length, encoded in the fastest of several batch sizes; the ceiling"),
+        new(RawEngine, null, "the merged encoder without a server: tokenized, sorted by length, encoded in the fastest of several batches"),
         new(Mixed, RawEngine, "64 connections, closed loop, 16 responses of mixed items per request"),
         new(Mixed + Single, RawEngine, "the same, 1 response per request"),
         new(Idle, null, "1 connection, 1 response of 20 words per request"),

@@ -114,7 +114,7 @@ sealed class ServingRun : IDisposable
             return;
         if (bundle() is not { } directory)
         {
-            Leave(row, "The bundle made with precision int8 is as large as the one in fp32: this version does not quantize, or its floor did not hold.");
+            Leave(row, "The bundle made with precision int8 is as large as that in fp32: this version does not quantize, or the floor did not hold.");
             return;
         }
         Progress(row);
