@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace ScoringService.Benchmarks;
 
-/// <summary>Starts this program again as a process of its own. A plan goes to its standard input as a line of JSON, a summary comes back the same way.</summary>
+/// <summary>
+/// Starts this program again as a process of its own. A plan goes to its standard input as a line of JSON, a summary comes back the same way.
+/// </summary>
 static class OwnProgram
 {
     /// <summary>This program with other arguments.</summary>

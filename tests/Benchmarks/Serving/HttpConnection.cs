@@ -19,8 +19,8 @@ readonly record struct Answer(int Status, double? RetryAfter, double? InferenceM
 }
 
 /// <summary>
-/// One kept-alive HTTP/1.1 connection to the service, as bare as a client can be: requests are bytes that lie ready, of an answer only what is measured is read.
-/// It shares the machine with the service, and <see cref="System.Net.Http.HttpClient"/> would take more of it.
+/// One kept-alive HTTP/1.1 connection to the service, as bare as a client can be: requests are bytes that lie ready, of an answer only what is
+/// measured is read. It shares the machine with the service, and <see cref="System.Net.Http.HttpClient"/> would take more of it.
 /// </summary>
 sealed class HttpConnection : IDisposable
 {
@@ -52,7 +52,8 @@ sealed class HttpConnection : IDisposable
     [
         .. Encoding.ASCII.GetBytes(string.Create(
             CultureInfo.InvariantCulture,
-            $"POST /v1/scores HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n")),
+            $"POST /v1/scores HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+            + $"Content-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n")),
         .. json,
     ];
 
@@ -94,7 +95,8 @@ sealed class HttpConnection : IDisposable
         if (length is null && head.IndexOf("\r\nTransfer-Encoding: chunked"u8) < 0)
             throw new IOException("The service said neither how long its answer is nor that it comes in chunks.");
         return (
-            status, Number(head, "\r\nRetry-After: "u8), Number(head, "\r\nX-Inference-Time: "u8), Number(head, "\r\nX-Total-Time: "u8), (int?)length);
+            status, Number(head, "\r\nRetry-After: "u8), Number(head, "\r\nX-Inference-Time: "u8), Number(head, "\r\nX-Total-Time: "u8),
+            (int?)length);
     }
 
     static double? Number(ReadOnlySpan<byte> head, ReadOnlySpan<byte> header)

@@ -14,7 +14,9 @@ sealed record LoadPlan
     /// <summary>File of the requests, as <see cref="Workload.Write"/> writes them; they are sent over and over in their order.</summary>
     public required string Requests { get; init; }
 
-    /// <summary>Closed loop: connections that each send the next request when they have their answer. Open loop: the most connections at a time.</summary>
+    /// <summary>
+    /// Closed loop: connections that each send the next request when they have their answer. Open loop: the most connections at a time.
+    /// </summary>
     public int Connections { get; init; } = 64;
 
     /// <summary>Open loop: requests per second, whatever the answers; null for a closed loop.</summary>

@@ -17,12 +17,17 @@ static class ScoreBatchClient
     /// <exception cref="InvalidOperationException">The batch failed, or results are missing or out of order.</exception>
     public static async Task<JsonObject?> MeasureAsync(ServiceProcess service, Workload workload, int responses, CancellationToken stop)
     {
+        var batches = new Uri("/v1/score-batches", UriKind.Relative);
+        // A route that takes POST only says so; one that is not there is not found.
+        using (var known = await service.Client.GetAsync(batches, stop))
+        {
+            if (known.StatusCode == HttpStatusCode.NotFound)
+                return null;
+        }
         var idle = service.ResidentBytes;
         service.ForgetPeak();
         var start = Stopwatch.GetTimestamp();
-        using var posted = await service.Client.PostAsync(new Uri("/v1/score-batches", UriKind.Relative), new Lines(workload, responses), stop);
-        if (posted.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed)
-            return null;
+        using var posted = await service.Client.PostAsync(batches, new Lines(workload, responses), stop);
         if (posted.StatusCode != HttpStatusCode.Accepted)
             throw new InvalidOperationException($"The batch was answered {(int)posted.StatusCode}: {await posted.Content.ReadAsStringAsync(stop)}");
         var uploaded = Stopwatch.GetElapsedTime(start);
@@ -59,7 +64,8 @@ static class ScoreBatchClient
 
     static async Task CheckResultsAsync(ServiceProcess service, Uri batch, int responses, CancellationToken stop)
     {
-        using var results = new StreamReader(await service.Client.GetStreamAsync(new Uri($"{batch.OriginalString}/results", UriKind.RelativeOrAbsolute), stop));
+        var address = new Uri($"{batch.OriginalString}/results", UriKind.RelativeOrAbsolute);
+        using var results = new StreamReader(await service.Client.GetStreamAsync(address, stop));
         var read = 0;
         while (await results.ReadLineAsync(stop) is { } line)
         {
@@ -85,13 +91,15 @@ static class ScoreBatchClient
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
-            await using var buffered = new BufferedStream(stream, 1 << 16);
+            // Not disposed: that would close the request.
+            var buffered = new BufferedStream(stream, 1 << 16);
             for (var i = 0; i < responses; i++)
             {
                 ResponseToScore response = workload.Responses[i % workload.Responses.Length] with { ResponseId = $"{i}" };
                 await buffered.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(response, JsonSerializerOptions.Web));
                 buffered.WriteByte((byte)'\n');
             }
+            await buffered.FlushAsync();
         }
 
         protected override bool TryComputeLength(out long length)

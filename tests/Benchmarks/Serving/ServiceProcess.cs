@@ -11,7 +11,9 @@ using ScoringService.Inference.Bundles;
 
 namespace ScoringService.Benchmarks.Serving;
 
-/// <summary>The service as it is delivered, in a process of its own with a data directory of its own, on a free port of the loopback interface.</summary>
+/// <summary>
+/// The service as it is delivered, in a process of its own with a data directory of its own, on a free port of the loopback interface.
+/// </summary>
 sealed class ServiceProcess : IAsyncDisposable
 {
     const int LinesKept = 20;
@@ -64,7 +66,8 @@ sealed class ServiceProcess : IAsyncDisposable
     /// <param name="bundles">Directories of the bundles it has.</param>
     /// <param name="settings">Settings besides those that any measurement needs, as <c>--Section:Name=value</c>.</param>
     /// <param name="stop">Gives up.</param>
-    public static async Task<ServiceProcess> StartAsync(string key, IReadOnlyList<string> bundles, IEnumerable<string> settings, CancellationToken stop)
+    public static async Task<ServiceProcess> StartAsync(
+        string key, IReadOnlyList<string> bundles, IEnumerable<string> settings, CancellationToken stop)
     {
         var data = Directory.CreateTempSubdirectory("serving");
         var port = FreePort();

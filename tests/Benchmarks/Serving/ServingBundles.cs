@@ -90,7 +90,9 @@ sealed class ServingBundles(QualitySeed seed, string cacheDirectory, string? giv
         var results = new List<ScoredResponse>();
         foreach (var chunk in responses.Chunk(64))
             results.AddRange((await scorer.ScoreAsync(chunk, new("benchmark"), stop)).Results.Cast<ScoredResponse>());
-        return ([.. results.Select(result => result.Labels.Select(label => label.Probability).ToArray())], [.. results.Select(result => result.Score.Value)]);
+        return (
+            [.. results.Select(result => result.Labels.Select(label => label.Probability).ToArray())],
+            [.. results.Select(result => result.Score.Value)]);
     }
 
     string Of(MergeRecipe recipe) => Find(ContentHash.Of(new { seed.DataHash, seed.Seed, recipe, Code }), () => seed.Publish(recipe, root));

@@ -28,10 +28,14 @@ static class ServingCommand
             Description = "Where item models and bundles are kept; what is missing is made.",
             DefaultValueFactory = _ => new("cache"),
         };
-        var seconds = new Option<double>("--seconds") { Description = "How long a row is measured in each repetition.", DefaultValueFactory = _ => 10 };
+        var seconds = new Option<double>("--seconds") { Description = "Seconds that a row is measured, each time.", DefaultValueFactory = _ => 10 };
         var repetitions = new Option<int>("--repetitions") { Description = "How often each row is measured.", DefaultValueFactory = _ => 3 };
         var soakSeconds = new Option<double>("--soak-seconds") { Description = "How long the soak lasts.", DefaultValueFactory = _ => 300 };
-        var batch = new Option<int>("--batch-responses") { Description = "Responses of the score batch.", DefaultValueFactory = _ => 1_000_000 };
+        var batch = new Option<int>("--batch-responses")
+        {
+            Description = "Responses of the score batch.",
+            DefaultValueFactory = _ => 1_000_000,
+        };
         var rows = new Option<string>("--rows")
         {
             Description = "Rows to measure, separated by commas, or 'all'; rows that they are held against come with them.",
@@ -62,12 +66,13 @@ static class ServingCommand
                 await run.RepeatAsync();
             await run.FinishAsync();
             Console.WriteLine(run.Markdown);
-            return 0;
+            return run.IsComplete ? 0 : 1;
         });
         return command;
     }
 
-    static string DirectoryOf(string bundle) => new[] { bundle, Path.Combine("data", "bundles", bundle) }.FirstOrDefault(Directory.Exists) is { } found
+    static string DirectoryOf(string bundle) =>
+        new[] { bundle, Path.Combine("data", "bundles", bundle) }.FirstOrDefault(Directory.Exists) is { } found
         ? Path.GetFullPath(found)
         : throw new ArgumentException($"There is no bundle '{bundle}', neither as a directory nor under ./data/bundles.");
 }

@@ -70,9 +70,9 @@ static class ServingReport
     public static string Markdown(IReadOnlyCollection<JsonObject> rows, IReadOnlyDictionary<string, string> left)
     {
         var text = new StringBuilder(Results.Heading("serving"))
-            .Append("Medians over repetitions; a ratio is the median of the repetitions' ratios to the row named beside it. Latencies of open loops count from ")
-            .Append("the moment at which a request should have been sent. Client and service share the machine: what the client took, and what processes took ")
-            .Append("that have nothing to do with the measurement, stands beside every figure.\n");
+            .Append("Medians over repetitions; a ratio is the median of the repetitions' ratios to the row named beside it. Latencies of open loops ")
+            .Append("count from the moment at which a request should have been sent. Client and service share the machine: what the client took, ")
+            .Append("and what processes took that have nothing to do with the measurement, stands beside every figure.\n");
         Section(text, "Rows", ["row", .. Columns.Select(column => column.Title), "against"], rows.Select(row => (string[])
         [
             Text(row, "name"),

@@ -45,11 +45,12 @@ static class ServingRows
     /// <summary>All rows, each after those it is held against.</summary>
     public static ImmutableArray<ServingRow> All { get; } =
     [
-        new(RawEngine, null, "the merged encoder without a server: tokenized, sorted by length, encoded in the batches that were the fastest; the ceiling"),
+        new(RawEngine, null, "the merged encoder without a server: tokenized, sorted by length, encoded in the fastest of several batches"),
         new(Mixed, RawEngine, "64 connections, closed loop, 16 responses of mixed items per request"),
         new(Mixed + Single, RawEngine, "the same, 1 response per request"),
         new(Idle, null, "1 connection, 1 response of 20 words per request"),
-        new(HalfLoad, Idle, "open loop, 1 response per request, at half the rate of http-mixed/single; the ratio is of p99 to idle-single's median", P99, "p50Ms"),
+        new(HalfLoad, Idle,
+            "open loop, 1 response per request, at half the rate of http-mixed/single; the ratio is of p99 to idle-single's median", P99, "p50Ms"),
         new(Overload, Mixed, "open loop, 16 responses per request, at three times the rate of http-mixed"),
         new(SessionPerItem, Mixed, "a bundle of 11 item models, each in a session and batches of its own, under the load of http-mixed"),
         new(SessionPerItem + Single, Mixed + Single, "the same under the load of http-mixed/single"),
@@ -61,9 +62,11 @@ static class ServingRows
         new(Wemoe, StaticFp32, $"11 dense experts, a router of two layers in each layer; {Untrained}"),
         new(EWemoe, StaticFp32, $"11 experts pruned by nine tenths, one router for all layers; {Untrained}"),
         new(LowRank, StaticFp32, "11 experts of rank 16 on every linear layer, selected by item; heads not fitted, which does not change the speed"),
-        new(Swaps, HalfLoad, "20 activations, two bundles in turn, under half-load's load; the ratio is of the slowest requests", "longestMs", "longestMs"),
+        new(Swaps, HalfLoad,
+            "20 activations, two bundles in turn, under half-load's load; the ratio is of the slowest requests", "longestMs", "longestMs"),
         new(Million, RawEngine, "POST /v1/score-batches, from the first byte sent to the state 'succeeded'"),
-        new(Soak, null, "16 connections, 1 to 32 responses per request, pauses, cut connections and swaps at random; every score compared with the bundle's own"),
+        new(Soak, null,
+            "16 connections, 1 to 32 responses per request, pauses, cut connections and swaps at random; every score compared with the bundle's own"),
     ];
 
     /// <summary>The rows asked for with those they are held against, in their order.</summary>
@@ -76,7 +79,8 @@ static class ServingRows
         var wanted = names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToHashSet();
         if (wanted.FirstOrDefault(name => All.All(row => row.Name != name)) is { } unknown)
             throw new ArgumentException($"There is no row '{unknown}'. Known: {string.Join(", ", All.Select(row => row.Name))}.");
-        wanted.UnionWith(All.Select(row => row.Name).Where(name => name.EndsWith(Single, StringComparison.Ordinal) && wanted.Contains(name[..^Single.Length])));
+        wanted.UnionWith(All.Select(row => row.Name)
+            .Where(name => name.EndsWith(Single, StringComparison.Ordinal) && wanted.Contains(name[..^Single.Length])));
         if (wanted.Overlaps([HalfLoad, Swaps]))
             wanted.Add(Mixed + Single);
         if (wanted.Overlaps([StaticFp32, StaticInt8, Wemoe, EWemoe, LowRank]))

@@ -82,16 +82,28 @@ sealed class ServingRun : IDisposable
         await EngineAsync(ServingRows.LowRank, () => bundles.LowRank);
     }
 
-    /// <summary>Measures the rows that are measured once.</summary>
+    /// <summary>Measures the rows that are measured once; one that fails is left out.</summary>
     public async Task FinishAsync()
     {
-        if (wanted.Contains(ServingRows.Swaps))
-            await SwapsAsync();
-        if (wanted.Contains(ServingRows.Million))
-            await MillionAsync();
-        if (wanted.Contains(ServingRows.Soak))
-            await SoakAsync();
+        foreach (var (row, measure) in new (string, Func<Task>)[]
+        {
+            (ServingRows.Swaps, SwapsAsync), (ServingRows.Million, MillionAsync), (ServingRows.Soak, SoakAsync),
+        })
+        {
+            try
+            {
+                if (wanted.Contains(row))
+                    await measure();
+            }
+            catch (Exception failed) when (failed is InvalidOperationException or HttpRequestException)
+            {
+                Leave(row, failed.Message);
+            }
+        }
     }
+
+    /// <summary>Whether every row that is wanted was measured.</summary>
+    public bool IsComplete => left.Count == 0;
 
     /// <inheritdoc/>
     public void Dispose() => scratch.Delete(recursive: true);
@@ -102,7 +114,7 @@ sealed class ServingRun : IDisposable
             return;
         if (bundle() is not { } directory)
         {
-            Leave(row, "The bundle that was made with precision int8 is as large as the one in fp32: this version does not quantize, or its floor did not hold.");
+            Leave(row, "The bundle made with precision int8 is as large as that in fp32: this version does not quantize, or the floor did not hold.");
             return;
         }
         Progress(row);
@@ -116,6 +128,7 @@ sealed class ServingRun : IDisposable
         var values = new JsonObject
         {
             [ServingRows.Rate] = summary.ResponsesPerSecond,
+            ["responsesPerCpuSecond"] = summary.ResponsesPerCpuSecond,
             ["rssBytes"] = summary.ResidentBytes,
             ["otherCores"] = OtherCores(busy, summary.CpuSeconds, Stopwatch.GetElapsedTime(start)),
             ["setting"] = summary.Setting.ToString(),
@@ -134,7 +147,8 @@ sealed class ServingRun : IDisposable
 
     async Task StaticServiceAsync()
     {
-        if (!wanted.Overlaps([ServingRows.Mixed, ServingRows.Mixed + ServingRows.Single, ServingRows.Idle, ServingRows.HalfLoad, ServingRows.Overload]))
+        string[] rows = [ServingRows.Mixed, ServingRows.Mixed + ServingRows.Single, ServingRows.Idle, ServingRows.HalfLoad, ServingRows.Overload];
+        if (!wanted.Overlaps(rows))
             return;
         await using var service = await StartAsync([bundles.Static], []);
         await LoadAsync(ServingRows.Mixed, service, Closed(service, mixed));

@@ -77,7 +77,7 @@ sealed class SoakClient
         HttpConnection? connection = null;
         while (!ended.IsCancellationRequested)
         {
-            var asked = Enumerable.Range(0, random.Next(1, MostResponses + 1)).Select(_ => random.Next(expected.Responses.Length)).Distinct().ToArray();
+            int[] asked = [.. Enumerable.Range(0, random.Next(1, MostResponses + 1)).Select(_ => random.Next(expected.Responses.Length)).Distinct()];
             var request = Workload.Request(asked.Select(place => expected.Responses[place]), plan.Key);
             var (cut, pause) = (random.NextDouble() < CutShare, random.NextDouble() < PauseShare);
             try
@@ -127,7 +127,8 @@ sealed class SoakClient
         var results = json.RootElement.GetProperty("results");
         lock (gate)
         {
-            if (!results.EnumerateArray().Select(result => result.GetProperty("responseId").GetString()).SequenceEqual(asked.Select(place => $"{place}")))
+            var answered = results.EnumerateArray().Select(result => result.GetProperty("responseId").GetString());
+            if (!answered.SequenceEqual(asked.Select(place => $"{place}")))
             {
                 misplaced++;
                 return;
