@@ -31,7 +31,9 @@ sealed record EngineSetting(int BatchTokens, int Passes, int Threads)
 /// <param name="Workload">JSON file of the responses.</param>
 /// <param name="Settings">Settings to choose the fastest of; a single one is taken as it is.</param>
 /// <param name="Seconds">How long to measure.</param>
-sealed record EnginePlan(string Bundle, string Workload, ImmutableArray<EngineSetting> Settings, double Seconds);
+/// <param name="Engine">What runs the encoder.</param>
+sealed record EnginePlan(
+    string Bundle, string Workload, ImmutableArray<EngineSetting> Settings, double Seconds, ServingEngine Engine = ServingEngine.Auto);
 
 /// <summary>How fast it was.</summary>
 /// <param name="Setting">The setting.</param>
@@ -69,7 +71,7 @@ static class EngineLoop
 
         EngineSummary Measure(EngineSetting setting, double seconds)
         {
-            using var session = EncoderSession.Load(bundle.GraphPath(encoder), new RuntimeOptions { Threads = setting.Threads });
+            using var session = bundle.Load(encoder, plan.Engine, new() { Threads = setting.Threads });
             var maxTokens = bundle.Manifest.Tokenizer.MaxTokens;
             var run = new Loop(session, setting.BatchTokens, text => tokenizer.Encode(text, maxTokens), experts, responses);
             run.For(WarmUpSeconds, setting.Passes, ended);
@@ -83,7 +85,7 @@ static class EngineLoop
     }
 
     sealed class Loop(
-        EncoderSession session, int batchTokens, Func<string, int[]> tokenize, Dictionary<string, int> experts, ResponseToScore[] responses)
+        IEncoder session, int batchTokens, Func<string, int[]> tokenize, Dictionary<string, int> experts, ResponseToScore[] responses)
     {
         int taken;
 

@@ -35,8 +35,7 @@ sealed class ServingBundles(QualitySeed seed, string cacheDirectory, string? giv
         get
         {
             var made = Of(Average with { Precision = "int8" });
-            // A bundle that did not hold its agreement floor, or was made by a version without int8, is as large as the other.
-            return Bundle.Open(made).Manifest.Bytes < Bundle.Open(Of(Average)).Manifest.Bytes ? made : null;
+            return Bundle.Open(made).Manifest.Encoders.All(encoder => encoder.Precision?.EightBit is null or EightBit.None) ? null : made;
         }
     }
 

@@ -19,6 +19,7 @@ static class ServingRows
     public const string SessionPerItem = "session-per-item";
     public const string OneAtATime = "one-at-a-time";
     public const string StaticFp32 = "static-fp32";
+    public const string StaticRuntime = "static-fp32/onnxruntime";
     public const string StaticInt8 = "static-int8";
     public const string Wemoe = "wemoe-exact";
     public const string EWemoe = "e-wemoe";
@@ -52,12 +53,13 @@ static class ServingRows
         new(HalfLoad, Idle,
             "open loop, 1 response per request, at half the rate of http-mixed/single; the ratio is of p99 to idle-single's median", P99, "p50Ms"),
         new(Overload, Mixed, "open loop, 16 responses per request, at three times the rate of http-mixed"),
-        new(SessionPerItem, Mixed, "a bundle of 11 item models, each in a session and batches of its own, under the load of http-mixed"),
+        new(SessionPerItem, Mixed, "a bundle of 11 item models, each in a session of ONNX Runtime and batches of its own, under the load of http-mixed"),
         new(SessionPerItem + Single, Mixed + Single, "the same under the load of http-mixed/single"),
         new(OneAtATime, Mixed, "the merged encoder with one response per forward pass (Scoring:Queue:BatchTokens=1), under the load of http-mixed"),
         new(OneAtATime + Single, Mixed + Single, "the same under the load of http-mixed/single"),
         new(ManyItems, Mixed, "1,000 items on the merged encoder: the heads of the 11 under other names"),
         new(StaticFp32, null, "the engine alone, as raw-engine, with its setting"),
+        new(StaticRuntime, StaticFp32, "the same encoder in ONNX Runtime, in its own fastest setting"),
         new(StaticInt8, StaticFp32, "the same encoder in int8; agreement is the share of test responses with the same score"),
         new(Wemoe, StaticFp32, $"11 dense experts, a router of two layers in each layer; {Untrained}"),
         new(EWemoe, StaticFp32, $"11 experts pruned by nine tenths, one router for all layers; {Untrained}"),
@@ -83,7 +85,7 @@ static class ServingRows
             .Where(name => name.EndsWith(Single, StringComparison.Ordinal) && wanted.Contains(name[..^Single.Length])));
         if (wanted.Overlaps([HalfLoad, Swaps]))
             wanted.Add(Mixed + Single);
-        if (wanted.Overlaps([StaticFp32, StaticInt8, Wemoe, EWemoe, LowRank]))
+        if (wanted.Overlaps([StaticFp32, StaticRuntime, StaticInt8, Wemoe, EWemoe, LowRank]))
             wanted.Add(RawEngine);
         foreach (var row in All.Reverse())
         {

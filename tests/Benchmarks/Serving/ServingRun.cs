@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ScoringService.Inference.Bundles;
+using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
 
 namespace ScoringService.Benchmarks.Serving;
@@ -23,6 +24,7 @@ sealed class ServingRun : IDisposable
     const double OverloadWarmUpSeconds = 120;
 
     static readonly ImmutableArray<string> OneAtATimeSettings = ["--Scoring:Queue:BatchTokens=1"];
+    static readonly ImmutableArray<string> RuntimeSettings = ["--Scoring:Engine=runtime"];
     static readonly TimeSpan BetweenSamples = TimeSpan.FromSeconds(1), BetweenSwaps = TimeSpan.FromSeconds(5), BeforeSwaps = TimeSpan.FromSeconds(2);
 
     readonly ServingBundles bundles;
@@ -68,7 +70,7 @@ sealed class ServingRun : IDisposable
     {
         await EngineAsync(ServingRows.RawEngine, () => bundles.Static);
         await StaticServiceAsync();
-        await PeersAsync(ServingRows.SessionPerItem, () => bundles.SessionPerItem, []);
+        await PeersAsync(ServingRows.SessionPerItem, () => bundles.SessionPerItem, RuntimeSettings);
         await PeersAsync(ServingRows.OneAtATime, () => bundles.Static, OneAtATimeSettings);
         if (wanted.Contains(ServingRows.ManyItems))
         {
@@ -76,6 +78,7 @@ sealed class ServingRun : IDisposable
             await LoadAsync(ServingRows.ManyItems, service, Closed(service, manyItems.Value));
         }
         await EngineAsync(ServingRows.StaticFp32, () => bundles.Static);
+        await EngineAsync(ServingRows.StaticRuntime, () => bundles.Static, ServingEngine.Runtime);
         await EngineAsync(ServingRows.StaticInt8, () => bundles.Int8);
         await EngineAsync(ServingRows.Wemoe, () => bundles.Wemoe);
         await EngineAsync(ServingRows.EWemoe, () => bundles.EWemoe);
@@ -108,23 +111,24 @@ sealed class ServingRun : IDisposable
     /// <inheritdoc/>
     public void Dispose() => scratch.Delete(recursive: true);
 
-    async Task EngineAsync(string row, Func<string?> bundle)
+    async Task EngineAsync(string row, Func<string?> bundle, ServingEngine engine = ServingEngine.Auto)
     {
         if (!wanted.Contains(row))
             return;
         if (bundle() is not { } directory)
         {
-            Leave(row, "The bundle made with precision int8 is as large as that in fp32: this version does not quantize, or the floor did not hold.");
+            Leave(row, "The bundle made with precision int8 stayed in fp32: too few validation responses would have kept their score.");
             return;
         }
         Progress(row);
         var (start, busy) = (Stopwatch.GetTimestamp(), MachineLoad.BusySeconds());
         var summary = await OwnProgram.RunAsync<EnginePlan, EngineSummary>(
             EngineLoop.Verb,
-            new(directory, engineTexts, setting is null ? EngineSetting.Candidates : [setting], durations.Seconds),
+            new(directory, engineTexts, setting is null || engine == ServingEngine.Runtime ? EngineSetting.Candidates : [setting], durations.Seconds, engine),
             meanwhile: null,
             stop);
-        setting ??= summary.Setting;
+        if (engine == ServingEngine.Auto)
+            setting ??= summary.Setting;
         var values = new JsonObject
         {
             [ServingRows.Rate] = summary.ResponsesPerSecond,
