@@ -7,6 +7,7 @@ using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
+using ScoringService.Merging.Heads;
 using ScoringService.Merging.Methods;
 using ScoringService.Merging.Planning;
 using ScoringService.Merging.Recipes;
@@ -294,6 +295,46 @@ public sealed class MergeRunTests
             var expected = PooledFeatures.Of(made, Sources.Items[0].Test, 1, default).Values;
             var actual = PooledFeatures.Of(served, Sources.Items[0].Test, 1, default).Values;
             Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Eight_bits_are_taken_where_enough_validation_scores_stay_and_nowhere_else()
+    {
+        // Heads of sixteen, as the kernels need them; the weights are the same.
+        var model = new StaticEncoder(Sources.Base.Config with { AttentionHeads = 2 }, Sources.Base.Encoder);
+        using var session = EncoderSession.Create(model, new EncoderOutput(), Runtime);
+        ImmutableArray<FittedItem> items = [.. Sources.Items.Select(item =>
+            FittedItem.Of(PooledItem.From(session, item, 1, default), own: null, retune: true, default))];
+
+        var chosen = EightBitChoice.Of(model, items, default);
+        var impossible = EightBitChoice.Of(model with { Config = Sources.Base.Config }, items, default);
+
+        Assert.Equal(chosen.EightBit != EightBit.None, chosen.Agreement >= EightBitChoice.Floor);
+        Assert.InRange(chosen.Agreement, .5, 1);
+        Assert.Equal(EightBit.None, impossible.EightBit);
+        Assert.Contains("sixteen", impossible.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_bundle_says_why_an_encoder_stays_in_fp32_although_eight_bits_were_asked_for()
+    {
+        var root = Directory.CreateTempSubdirectory("bundles").FullName;
+        try
+        {
+            var recipe = Recipe(new() { Strategy = GroupingStrategy.One }, new { name = "simple-average" }, new(), true) with { Precision = "int8" };
+            var bundle = Bundle.Open(Path.Combine(
+                root, MergePublication.Publish(root, RunRecipe(recipe), Sources, recipe, DateTimeOffset.UnixEpoch, default)));
+
+            var precision = Assert.Single(bundle.Manifest.Encoders).Precision!;
+            Assert.Equal(EightBit.None, precision.EightBit);
+            Assert.NotEmpty(precision.Reason);
+            using var served = bundle.Load(bundle.Manifest.Encoders[0], ServingEngine.Auto, Runtime);
+            Assert.IsType<EncoderSession>(served);
         }
         finally
         {

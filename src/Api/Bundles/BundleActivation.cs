@@ -89,6 +89,8 @@ sealed partial class BundleActivation(
             var options = serving.Value with { Runtime = runtime.Value };
             var scorer = await Task.Run(() => Scorer.Load(Bundle.Open(directory.Bundle(id)), options, executors), stop);
             await active.ActivateAsync(scorer, stop);
+            // What was read only to be packed is garbage as large as the encoders, and would stay until memory is short.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
             Served(log, id);
             Activated?.Invoke(id);
             return null;

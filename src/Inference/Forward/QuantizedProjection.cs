@@ -13,7 +13,7 @@ sealed unsafe class QuantizedProjection(QuantizedMatrix matrix) : Projection
     {
         var rows = workspace.Batch.Rows;
         var rounded = (byte*)workspace.Take(Slot.Quantized, ((long)rows * matrix.RowBytes / sizeof(float)) + 1);
-        var scales = workspace.Take(Slot.RowScales, rows);
+        var scales = (RowScale*)workspace.Take(Slot.RowScales, (long)rows * sizeof(RowScale) / sizeof(float));
         matrix.Quantize(x, xStride, rows, rounded, scales);
         matrix.Multiply<TFinish>(rounded, scales, rows, y);
     }

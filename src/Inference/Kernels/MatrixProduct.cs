@@ -9,7 +9,7 @@ namespace ScoringService.Inference.Kernels;
 /// </summary>
 /// <remarks>
 /// The floor is one multiply-add for each weight and row. Eight rows by 48 outputs are summed up in 24 registers, so that a step of 24 multiply-adds reads three
-/// vectors of weights and eight numbers.
+/// vectors of weights and eight numbers. The kernels are compiled with all care at once: a service has no time to find out that they are hot.
 /// </remarks>
 static unsafe class MatrixProduct
 {
@@ -27,6 +27,7 @@ static unsafe class MatrixProduct
     /// <param name="matrix">W and b.</param>
     /// <param name="y">Receives <c>[rows, out]</c>, filled up to whole panels.</param>
     /// <param name="yStride">Numbers from one row of y to the next; at least <see cref="PackedMatrix.Stride"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply<TFinish>(float* x, int xStride, int rows, PackedMatrix matrix, float* y, int yStride)
         where TFinish : IFinish
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using ScoringService.Inference.Checkpoints;
 
@@ -18,6 +19,7 @@ sealed unsafe class Normalization(Tensor scale, Tensor shift, float epsilon)
     /// <param name="y">Receives the rows, as far apart.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="stride">Numbers from one row to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Apply(float* x, float* added, float* y, int rows, int stride)
     {
         var width = scale.Length;

@@ -16,9 +16,7 @@ sealed unsafe class QuantizedMatrix : IDisposable
     const int Together = 4;
     const int RowsAtATime = 4;
     const int Largest = 127;
-
-    // Rows are stored as unsigned bytes; this one is zero.
-    const int Zero = 128;
+    const int Steps = 255;
 
     // Bytes of the rows that stay in the second-level cache while all panels pass by.
     const int BlockBytes = 1 << 17;
@@ -28,8 +26,8 @@ sealed unsafe class QuantizedMatrix : IDisposable
     readonly NativeArray<sbyte> weights;
     readonly NativeArray<float> scales;
     readonly NativeArray<float> bias;
-    // What every sum begins with: it takes off what the rows' zero adds.
-    readonly NativeArray<int> starts;
+    // Sum of each output's weights: what a row's zero, which is no byte of value 0, adds for each step.
+    readonly NativeArray<int> sums;
 
     /// <summary>Rounds linear layers and packs them one after the other.</summary>
     /// <param name="layers">Weights <c>[out, in]</c>, biases <c>[out]</c>, and what both are multiplied by.</param>
@@ -42,12 +40,12 @@ sealed unsafe class QuantizedMatrix : IDisposable
             outputs += layer.Bias.Length;
         Stride = PackedMatrix.StrideOf(outputs);
         panels = Stride / Width;
-        (weights, scales, bias, starts) = (new((long)Stride * inputs), new(Stride), new(Stride), new(Stride));
+        (weights, scales, bias, sums) = (new((long)Stride * inputs), new(Stride), new(Stride), new(Stride));
         for (var panel = 0; panel < panels; panel++)
             weights.Span((long)panel * inputs * Width, inputs * Width).Clear();
         scales.Span(0, Stride).Clear();
         bias.Span(0, Stride).Clear();
-        starts.Span(0, Stride).Clear();
+        sums.Span(0, Stride).Clear();
 
         var output = 0;
         foreach (var (weight, offset, scale) in layers)
@@ -66,25 +64,34 @@ sealed unsafe class QuantizedMatrix : IDisposable
     /// <summary>Bytes of a row that goes in.</summary>
     public int RowBytes => inputs;
 
-    /// <summary>Rounds rows to eight bits: the largest number of a row becomes ±127.</summary>
+    /// <summary>Rounds rows to eight bits: 255 steps from a row's smallest number, or zero, to its largest, or zero; zero itself stays exact.</summary>
     /// <param name="x">Rows, <c>[rows, in]</c>, <paramref name="xStride"/> apart.</param>
     /// <param name="xStride">Numbers from one row of x to the next.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="rounded">Receives <c>[rows, in]</c>.</param>
-    /// <param name="rowScales">Receives what a step of each row is worth.</param>
-    public void Quantize(float* x, int xStride, int rows, byte* rounded, float* rowScales)
+    /// <param name="scales">Receives what a step of each row is worth, and which byte is its zero.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Quantize(float* x, int xStride, int rows, byte* rounded, RowScale* scales)
     {
         for (var row = 0; row < rows; row++, x += xStride, rounded += inputs)
         {
-            var largest = Vector512<float>.Zero;
-            for (var i = 0; i < inputs; i += Vector512<float>.Count)
-                largest = Vector512.Max(largest, Vector512.Abs(Vector512.Load(x + i)));
-            var top = VectorMath.Largest(largest);
-            rowScales[row] = top / Largest;
-            var steps = Vector512.Create(top > 0 ? Largest / top : 0);
+            Vector512<float> largest = Vector512<float>.Zero, smallest = Vector512<float>.Zero;
             for (var i = 0; i < inputs; i += Vector512<float>.Count)
             {
-                var whole = Vector512.ConvertToInt32Native(Vector512.Round(Vector512.Load(x + i) * steps)) + Vector512.Create(Zero);
+                var numbers = Vector512.Load(x + i);
+                (largest, smallest) = (Vector512.Max(largest, numbers), Vector512.Min(smallest, numbers));
+            }
+            var (top, bottom) = (VectorMath.Largest(largest), -VectorMath.Largest(-smallest));
+            var range = top - bottom;
+            var perNumber = range > 0 ? Steps / range : 0;
+            var zero = (int)MathF.Round(-bottom * perNumber);
+            scales[row] = new(range / Steps, zero);
+            var (steps, zeros, most) = (Vector512.Create(perNumber), Vector512.Create(zero), Vector512.Create(Steps));
+            for (var i = 0; i < inputs; i += Vector512<float>.Count)
+            {
+                var whole = Vector512.ConvertToInt32Native(Vector512.Round(Vector512.Load(x + i) * steps)) + zeros;
+                // Rounding zero itself may push the last step over the edge.
+                whole = Vector512.Min(Vector512.Max(whole, Vector512<int>.Zero), most);
                 var words = Vector256.Narrow(whole.GetLower().AsUInt32(), whole.GetUpper().AsUInt32());
                 Vector128.Narrow(words.GetLower(), words.GetUpper()).Store(rounded + i);
             }
@@ -97,7 +104,8 @@ sealed unsafe class QuantizedMatrix : IDisposable
     /// <param name="rowScales">Their scales.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="y">Receives <c>[rows, out]</c>, <see cref="Stride"/> apart.</param>
-    public void Multiply<TFinish>(byte* x, float* rowScales, int rows, float* y)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Multiply<TFinish>(byte* x, RowScale* rowScales, int rows, float* y)
         where TFinish : IFinish
     {
         var block = Math.Max(1, BlockBytes / inputs / RowsAtATime) * RowsAtATime;
@@ -126,7 +134,7 @@ sealed unsafe class QuantizedMatrix : IDisposable
         weights.Dispose();
         scales.Dispose();
         bias.Dispose();
-        starts.Dispose();
+        sums.Dispose();
     }
 
     void Round(ReadOnlySpan<float> row, float scale, int output)
@@ -143,20 +151,17 @@ sealed unsafe class QuantizedMatrix : IDisposable
             to[((nint)(i / Together) * Width * Together) + (i % Together)] = (sbyte)whole;
             sum += whole;
         }
-        starts.Start[output] = -Zero * sum;
+        sums.Start[output] = sum;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Sum(byte* x, float* rowScales, int rows, int panel, float* y)
+    void Sum(byte* x, RowScale* rowScales, int rows, int panel, float* y)
     {
         // A row beyond the last one is the last one again, and is not stored.
         nint r1 = Math.Min(1, rows - 1), r2 = Math.Min(2, rows - 1), r3 = Math.Min(3, rows - 1);
         int* x0 = (int*)x, x1 = (int*)(x + (r1 * inputs)), x2 = (int*)(x + (r2 * inputs)), x3 = (int*)(x + (r3 * inputs));
-        var start = starts.Start + (panel * Width);
-        Vector256<int> y00, y01, y02, y10, y11, y12, y20, y21, y22, y30, y31, y32;
-        y00 = y10 = y20 = y30 = Vector256.Load(start);
-        y01 = y11 = y21 = y31 = Vector256.Load(start + 8);
-        y02 = y12 = y22 = y32 = Vector256.Load(start + 16);
+        Vector256<int> y00 = default, y01 = default, y02 = default, y10 = default, y11 = default, y12 = default;
+        Vector256<int> y20 = default, y21 = default, y22 = default, y30 = default, y31 = default, y32 = default;
         var weight = weights.Start + ((nint)panel * inputs * Width);
         nint depth = inputs / Together;
         for (nint i = 0; i < depth; i++)
@@ -190,16 +195,18 @@ sealed unsafe class QuantizedMatrix : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    void Store(float* y, Vector256<int> a, Vector256<int> b, Vector256<int> c, float rowScale, int panel)
+    void Store(float* y, Vector256<int> a, Vector256<int> b, Vector256<int> c, RowScale row, int panel)
     {
         float* scale = scales.Start + (panel * Width), offset = bias.Start + (panel * Width);
-        Real(a, scale, offset).Store(y);
-        Real(b, scale + 8, offset + 8).Store(y + 8);
-        Real(c, scale + 16, offset + 16).Store(y + 16);
-
-        Vector256<float> Real(Vector256<int> sum, float* scale, float* offset) =>
-            Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(sum), Vector256.Load(scale) * rowScale, Vector256.Load(offset));
+        var sum = sums.Start + (panel * Width);
+        Real(a, row, scale, offset, sum).Store(y);
+        Real(b, row, scale + 8, offset + 8, sum + 8).Store(y + 8);
+        Real(c, row, scale + 16, offset + 16, sum + 16).Store(y + 16);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<float> Real(Vector256<int> product, RowScale row, float* scale, float* offset, int* sum) => Vector256.FusedMultiplyAdd(
+        Vector256.ConvertToSingle(product - (Vector256.Load(sum) * row.Zero)), Vector256.Load(scale) * row.Step, Vector256.Load(offset));
 
     /// <summary>Adds the products of four unsigned with four signed bytes to each sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -223,3 +230,8 @@ sealed unsafe class QuantizedMatrix : IDisposable
         return (evenX * evenW) + (oddX * oddW);
     }
 }
+
+/// <summary>How a row lies in eight bits.</summary>
+/// <param name="Step">What a step is worth.</param>
+/// <param name="Zero">The byte that stands for zero, 0 to 255.</param>
+readonly record struct RowScale(float Step, int Zero);

@@ -22,6 +22,7 @@ static unsafe class SelfAttention
     /// <param name="attended">Receives <c>[tokens, heads·headSize]</c>.</param>
     /// <param name="attendedStride">Numbers from one row of it to the next.</param>
     /// <param name="scratch">Memory, see <see cref="Scratch"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Attend(
         float* projections, int stride, int tokens, int heads, int headSize, float* attended, int attendedStride, float* scratch)
     {
@@ -49,6 +50,7 @@ static unsafe class SelfAttention
     static int Padded(int tokens) => (tokens + Lanes - 1) / Lanes * Lanes;
 
     /// <summary>Turns rows into columns, in squares of four; columns beyond the last row are zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Transpose(float* rows, nint stride, int tokens, int width, float* columns, nint padded)
     {
         for (var token = 0; token < tokens; token += 4, rows += 4 * stride)
@@ -122,6 +124,7 @@ static unsafe class SelfAttention
 
     /// <summary>Turns scores into exp(score − largest).</summary>
     /// <returns>Their sum.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static float Exponentiate(float* scores, int tokens, int padded)
     {
         for (var token = tokens; token < padded; token++)

@@ -32,7 +32,7 @@ public sealed record MergeRecipe
 
     /// <summary>
     /// Number format of the served encoders: <c>fp32</c>, or <c>int8</c>, which is faster and is taken for as many linear layers as keep the
-    /// rounded score of 99 % of the validation responses; the bundle says which, or why none.
+    /// rounded score of 99.5 % of the validation responses; the bundle says which, or why none.
     /// </summary>
     public string Precision { get; init; } = "fp32";
 

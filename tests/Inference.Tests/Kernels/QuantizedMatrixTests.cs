@@ -16,8 +16,9 @@ public sealed unsafe class QuantizedMatrixTests
             const float scale = .5f;
             using var matrix = new QuantizedMatrix((new Tensor([outputs, inputs], weights), new Tensor([outputs], bias), scale));
             var y = new float[rows * matrix.Stride];
-            var (rounded, scales) = (new byte[rows * inputs], new float[rows]);
-            fixed (float* from = x, to = y, steps = scales)
+            var (rounded, scales) = (new byte[rows * inputs], new RowScale[rows]);
+            fixed (float* from = x, to = y)
+            fixed (RowScale* steps = scales)
             fixed (byte* bytes = rounded)
             {
                 matrix.Quantize(from, inputs, rows, bytes, steps);
@@ -30,28 +31,32 @@ public sealed unsafe class QuantizedMatrixTests
                 for (var output = 0; output < outputs; output++)
                 {
                     var weight = weights.AsSpan(output * inputs, inputs);
-                    var (rowStep, weightStep) = (Step(own), Step(weight));
-                    long sum = 0;
+                    var weightStep = weight.ToArray().Max(Math.Abs) / 127;
+                    var (expected, doubt) = ((double)bias[output] * scale, 0.0);
                     for (var i = 0; i < inputs; i++)
-                        sum += (long)MathF.Round(own[i] / rowStep) * (long)MathF.Round(weight[i] / weightStep);
-                    var expected = ((double)sum * rowStep * weightStep * scale) + (bias[output] * scale);
-                    // A number that lies between two steps may be rounded either way.
-                    Assert.True(Math.Abs(expected - y[(row * matrix.Stride) + output]) <= (2 * rowStep * weightStep * 127) + 1e-5, $"seed {seed}");
+                    {
+                        var (roundedRow, roundedWeight) = ((rounded[(row * inputs) + i] - scales[row].Zero) * (double)scales[row].Step, MathF.Round(weight[i] / weightStep));
+                        Assert.True(Math.Abs(roundedRow - own[i]) <= scales[row].Step * 1.01, $"seed {seed}");
+                        expected += roundedRow * roundedWeight * weightStep * scale;
+                        // A weight that lies between two steps may be rounded either way.
+                        if (Math.Abs(Math.Abs((weight[i] / weightStep) - roundedWeight) - .5) < 1e-4)
+                            doubt += Math.Abs(roundedRow) * weightStep;
+                    }
+                    Assert.True(Math.Abs(expected - y[(row * matrix.Stride) + output]) <= doubt + 1e-4, $"seed {seed}");
                 }
             }
 
             float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() - .5f) * 4)];
         }
-
-        static float Step(ReadOnlySpan<float> values) => values.ToArray().Max(Math.Abs) / 127;
     }
 
     [Fact]
     public void A_row_of_zeros_gives_the_bias()
     {
         using var matrix = new QuantizedMatrix((new Tensor([2, 16], [.. Enumerable.Range(0, 32).Select(i => (float)i)]), new Tensor([2], [3, -4]), 1f));
-        var (y, x, rounded, scales) = (new float[matrix.Stride], new float[16], new byte[16], new float[1]);
-        fixed (float* from = x, to = y, steps = scales)
+        var (y, x, rounded, scales) = (new float[matrix.Stride], new float[16], new byte[16], new RowScale[1]);
+        fixed (float* from = x, to = y)
+        fixed (RowScale* steps = scales)
         fixed (byte* bytes = rounded)
         {
             matrix.Quantize(from, 16, 1, bytes, steps);
