@@ -104,7 +104,6 @@ sealed unsafe class QuantizedMatrix : IDisposable
     /// <param name="rowScales">Their scales.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="y">Receives <c>[rows, out]</c>, <see cref="Stride"/> apart.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Multiply<TFinish>(byte* x, RowScale* rowScales, int rows, float* y)
         where TFinish : IFinish
     {
@@ -154,14 +153,19 @@ sealed unsafe class QuantizedMatrix : IDisposable
         sums.Start[output] = sum;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    // Left to tiered compilation: compiled with all care at once, the loop keeps sums in memory and takes nearly three times as long.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     void Sum(byte* x, RowScale* rowScales, int rows, int panel, float* y)
     {
         // A row beyond the last one is the last one again, and is not stored.
         nint r1 = Math.Min(1, rows - 1), r2 = Math.Min(2, rows - 1), r3 = Math.Min(3, rows - 1);
         int* x0 = (int*)x, x1 = (int*)(x + (r1 * inputs)), x2 = (int*)(x + (r2 * inputs)), x3 = (int*)(x + (r3 * inputs));
-        Vector256<int> y00 = default, y01 = default, y02 = default, y10 = default, y11 = default, y12 = default;
-        Vector256<int> y20 = default, y21 = default, y22 = default, y30 = default, y31 = default, y32 = default;
+        // Every sum begins with what takes off the row's zero.
+        var sum = sums.Start + (panel * Width);
+        Vector256<int> sum0 = Vector256.Load(sum), sum1 = Vector256.Load(sum + 8), sum2 = Vector256.Load(sum + 16);
+        int zero0 = -rowScales[0].Zero, zero1 = -rowScales[r1].Zero, zero2 = -rowScales[r2].Zero, zero3 = -rowScales[r3].Zero;
+        Vector256<int> y00 = sum0 * zero0, y01 = sum1 * zero0, y02 = sum2 * zero0, y10 = sum0 * zero1, y11 = sum1 * zero1, y12 = sum2 * zero1;
+        Vector256<int> y20 = sum0 * zero2, y21 = sum1 * zero2, y22 = sum2 * zero2, y30 = sum0 * zero3, y31 = sum1 * zero3, y32 = sum2 * zero3;
         var weight = weights.Start + ((nint)panel * inputs * Width);
         nint depth = inputs / Together;
         for (nint i = 0; i < depth; i++)
@@ -185,28 +189,23 @@ sealed unsafe class QuantizedMatrix : IDisposable
             y31 = DotAdd(y31, four, w1);
             y32 = DotAdd(y32, four, w2);
         }
-        Store(y, y00, y01, y02, rowScales[0], panel);
+        Store(y, y00, y01, y02, rowScales[0].Step, panel);
         if (rows > 1)
-            Store(y + Stride, y10, y11, y12, rowScales[1], panel);
+            Store(y + Stride, y10, y11, y12, rowScales[1].Step, panel);
         if (rows > 2)
-            Store(y + (2 * Stride), y20, y21, y22, rowScales[2], panel);
+            Store(y + (2 * Stride), y20, y21, y22, rowScales[2].Step, panel);
         if (rows > 3)
-            Store(y + (3 * Stride), y30, y31, y32, rowScales[3], panel);
+            Store(y + (3 * Stride), y30, y31, y32, rowScales[3].Step, panel);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    void Store(float* y, Vector256<int> a, Vector256<int> b, Vector256<int> c, RowScale row, int panel)
+    void Store(float* y, Vector256<int> a, Vector256<int> b, Vector256<int> c, float step, int panel)
     {
         float* scale = scales.Start + (panel * Width), offset = bias.Start + (panel * Width);
-        var sum = sums.Start + (panel * Width);
-        Real(a, row, scale, offset, sum).Store(y);
-        Real(b, row, scale + 8, offset + 8, sum + 8).Store(y + 8);
-        Real(c, row, scale + 16, offset + 16, sum + 16).Store(y + 16);
+        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(a), Vector256.Load(scale) * step, Vector256.Load(offset)).Store(y);
+        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(b), Vector256.Load(scale + 8) * step, Vector256.Load(offset + 8)).Store(y + 8);
+        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(c), Vector256.Load(scale + 16) * step, Vector256.Load(offset + 16)).Store(y + 16);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<float> Real(Vector256<int> product, RowScale row, float* scale, float* offset, int* sum) => Vector256.FusedMultiplyAdd(
-        Vector256.ConvertToSingle(product - (Vector256.Load(sum) * row.Zero)), Vector256.Load(scale) * row.Step, Vector256.Load(offset));
 
     /// <summary>Adds the products of four unsigned with four signed bytes to each sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
