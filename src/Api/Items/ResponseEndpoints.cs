@@ -34,12 +34,15 @@ static class ResponseEndpoints
     static async Task<Results<Ok<ResponseUpload>, ProblemHttpResult>> Put(
         string itemId, string? split, HttpRequest request, ItemStore items, CancellationToken stop)
     {
+        // Routing holds a request to the accepted types only where it names one.
+        if (request.ContentType is not { } type)
+            throw new BadHttpRequestException("The request names no Content-Type.", StatusCodes.Status415UnsupportedMediaType);
         if (Parse(split) is not { } target)
             return Problem.Invalid("split", "Name the split: ?split=train, ?split=validation or ?split=test.");
         if (await items.Find(itemId, stop) is not { } item)
             return ItemEndpoints.NotFound(itemId);
 
-        var isCsv = request.ContentType!.StartsWith(Csv, StringComparison.OrdinalIgnoreCase);
+        var isCsv = type.StartsWith(Csv, StringComparison.OrdinalIgnoreCase);
         var read = isCsv ? await ResponseRows.ReadCsvAsync(request.Body, item, stop) : await ResponseRows.ReadNdjsonAsync(request.Body, item, stop);
         var errors = read.Errors.Count > 0 ? read.Errors : await items.ReplaceResponses(itemId, target, read.Rows, stop);
         return TypedResults.Ok(ResponseUpload.Of(itemId, target, read.Rows.Length, errors));

@@ -80,6 +80,15 @@ public sealed class ResponseEndpointsTests(ServiceFixture fixture) : IClassFixtu
             .Problem(HttpStatusCode.UnsupportedMediaType, "unsupported-media-type");
     }
 
+    [Fact]
+    public async Task No_content_type_is_415()
+    {
+        await Define("untyped", "multi-class", "0", "1");
+
+        await Admin.PutAsync("/v1/admin/items/untyped/responses?split=train", new ByteArrayContent("id,text,score\n1,a,0\n"u8.ToArray()))
+            .Problem(HttpStatusCode.UnsupportedMediaType, "unsupported-media-type");
+    }
+
     Task<JsonElement> Define(string item, string scoring, params string[] labels) =>
         Admin.PutJson($"/v1/admin/items/{item}", new { scoring, labels }).Json(HttpStatusCode.Created);
 
