@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using ScoringService.Api.Http;
 
 namespace ScoringService.Api.Tests.Problems;
 
@@ -135,20 +136,38 @@ public sealed class HostileRequestsTests(ServiceFixture fixture) : IClassFixture
         await Send(HttpMethod.Post, Score, string.Concat(Enumerable.Repeat("""{"responses":[""", 5000)))
             .Problem(HttpStatusCode.BadRequest, "invalid-request");
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Twenty_megabytes_are_413(bool chunked)
+    [Fact]
+    public async Task Twenty_megabytes_are_413()
     {
-        var body = $$"""{"responses":[{"responseId":"r","text":"{{new string('x', 20_000_000)}}"}]}""";
-        var content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+        var content = new ByteArrayContent(new byte[20_000_000]);
         content.Headers.ContentType = new("application/json");
         using var request = new HttpRequestMessage(HttpMethod.Post, Score) { Content = content };
-        request.Headers.TransferEncodingChunked = chunked;
 
         // Waiting for the go-ahead lets the client hear the answer instead of sending into a closed connection.
-        request.Headers.ExpectContinue = !chunked;
+        request.Headers.ExpectContinue = true;
         await fixture.Service.Scorer.SendAsync(request).Problem(HttpStatusCode.RequestEntityTooLarge, "request-too-large");
+    }
+
+    [Fact]
+    public async Task A_body_of_unsaid_length_is_413_once_it_is_too_large()
+    {
+        // One byte more than is allowed, all of which the service has to read before it can know: nothing is sent into a closed connection.
+        var length = LimitSetup.MaxRequestBody + 1;
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(fixture.Service.Address.Host, fixture.Service.Address.Port);
+        var stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST {Score} HTTP/1.1\r\nHost: a\r\nAuthorization: {fixture.Service.Scorer.DefaultRequestHeaders.Authorization}\r\n"
+            + $"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n"));
+        var text = new byte[length];
+        text.AsSpan().Fill((byte)'x');
+        """{"responses":[{"responseId":"r","text":\""""u8.CopyTo(text);
+        await stream.WriteAsync(text);
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        var answer = await reader.ReadToEndAsync();
+
+        Assert.StartsWith("HTTP/1.1 413", answer);
+        Assert.Contains("urn:scoring:problem:request-too-large", answer, StringComparison.Ordinal);
     }
 
     [Fact]
