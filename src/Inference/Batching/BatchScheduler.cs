@@ -27,7 +27,8 @@ sealed class BatchScheduler(QueueOptions options, int executors, TimeProvider ti
     /// <summary>Makes the queue of an encoder.</summary>
     /// <param name="encode">One forward pass; called by several executors at once.</param>
     /// <param name="hidden">Width of a pooled vector.</param>
-    public EncoderQueue Add(EncodeBatch encode, int hidden) => new(encode, hidden, options);
+    /// <param name="sideBySide">Responses of which a batch had better hold a multiple.</param>
+    public EncoderQueue Add(EncodeBatch encode, int hidden, int sideBySide = 1) => new(encode, hidden, sideBySide, options);
 
     /// <summary>Lets a request wait, whole or not at all.</summary>
     /// <exception cref="QueueFullException">Its tokens do not fit.</exception>

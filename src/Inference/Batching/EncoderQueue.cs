@@ -9,10 +9,11 @@ sealed class EncoderQueue
     /// <summary>An empty queue.</summary>
     /// <param name="encode">One forward pass; called by several executors at once.</param>
     /// <param name="hidden">Width of a pooled vector.</param>
+    /// <param name="sideBySide">See <see cref="Encoders.IEncoder.ResponsesSideBySide"/>.</param>
     /// <param name="options">Size of a batch.</param>
-    public EncoderQueue(EncodeBatch encode, int hidden, QueueOptions options)
+    public EncoderQueue(EncodeBatch encode, int hidden, int sideBySide, QueueOptions options)
     {
-        (Encode, Hidden) = (encode, hidden);
+        (Encode, Hidden, SideBySide) = (encode, hidden, sideBySide);
         (interactive, background) = (new(this, options.BatchTokens), new(this, options.BatchTokens));
     }
 
@@ -21,6 +22,9 @@ sealed class EncoderQueue
 
     /// <summary>Width of a pooled vector.</summary>
     public int Hidden { get; }
+
+    /// <summary>Responses of which a batch had better hold a multiple.</summary>
+    public int SideBySide { get; }
 
     /// <summary>Whether it takes no more requests.</summary>
     public bool IsClosed { get; set; }

@@ -57,7 +57,8 @@ public sealed class ExecutorPool : IAsyncDisposable
     /// <summary>Lets the threads serve an encoder until <see cref="CloseAsync"/>.</summary>
     /// <param name="encode">One forward pass; called by several threads at once.</param>
     /// <param name="hidden">Width of a pooled vector.</param>
-    internal EncoderQueue Add(EncodeBatch encode, int hidden) => scheduler.Add(encode, hidden);
+    /// <param name="sideBySide">Responses of which a batch had better hold a multiple.</param>
+    internal EncoderQueue Add(EncodeBatch encode, int hidden, int sideBySide = 1) => scheduler.Add(encode, hidden, sideBySide);
 
     /// <summary>Encodes a request. It must not be disposed before the task completes, which it does at once when the caller goes away.</summary>
     /// <param name="request">At least one response.</param>

@@ -71,7 +71,8 @@ sealed class WaitingLine(EncoderQueue encoder, int batchTokens)
     }
 
     /// <summary>
-    /// Cuts the next batch from a line that is not empty: shortest first, until one more would make it, padded, exceed what it may hold.
+    /// Cuts the next batch from a line that is not empty: shortest first, until one more would make it, padded, exceed what it may hold; then as many as the
+    /// encoder likes to have side by side.
     /// </summary>
     /// <param name="batch">Receives the responses.</param>
     /// <param name="target">What is enough, in padded tokens; a batch never exceeds the budget, and always holds a response.</param>
@@ -85,6 +86,8 @@ sealed class WaitingLine(EncoderQueue encoder, int batchTokens)
         var count = 1;
         while (count < rows.Length && (count + 1L) * rows[count].Length <= most)
             count++;
+        if (count > encoder.SideBySide && count < rows.Length)
+            count -= count % encoder.SideBySide;
         batch.Take(encoder, rows[..count]);
         Tokens -= batch.Tokens;
         cut += count;

@@ -43,6 +43,9 @@ public sealed class EncoderSession : IEncoder
     public int MaxTokens { get; }
 
     /// <inheritdoc/>
+    public int ResponsesSideBySide => 1;
+
+    /// <inheritdoc/>
     public bool ReadsExpert => inputs.Contains(EncoderGraph.ExpertInput);
 
     /// <summary>Whether it runs on a GPU.</summary>

@@ -12,6 +12,9 @@ public interface IEncoder : IDisposable
     /// <summary>Whether it keeps something of each item's own, and so reads <see cref="EncoderInput.Expert"/>.</summary>
     bool ReadsExpert { get; }
 
+    /// <summary>Responses that cost least when as many are encoded together: a batch had better hold a multiple of them. 1 where it makes no difference.</summary>
+    int ResponsesSideBySide { get; }
+
     /// <summary>Encodes responses; a response's vector does not depend on the others.</summary>
     /// <param name="responses">The responses; of 1 to <see cref="MaxTokens"/> tokens each.</param>
     /// <param name="pooled">Receives <c>[responses, hidden]</c>.</param>

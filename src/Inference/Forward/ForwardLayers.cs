@@ -81,10 +81,23 @@ static class ForwardLayers
             return new TwoLayerMlp(
                 Project(model, eightBit.HasFlag(EightBit.Up), (up, 1f)), Project(model, eightBit.HasFlag(EightBit.Down), (down, 1f)));
         }
-        return new BlendedMlp(new(routed.Layout, routed.Routers, layer), Blend(up), Blend(down));
+        ImmutableArray<TaskVector> upVectors = routed.TaskVectors[$"{up}.weight"], downVectors = routed.TaskVectors[$"{down}.weight"];
+        var sparse = LaneMlp.IsFaster(upVectors) && LaneMlp.IsFaster(downVectors);
+        return new BlendedMlp(new(routed.Layout, routed.Routers, layer), Blend(up), Blend(down), sparse ? new(Lanes(up), Lanes(down)) : null);
 
         BlendedMatrix Blend(string linear) => new(
             model.Shared[$"{linear}.weight"], model.Shared[$"{linear}.bias"], routed.TaskVectors[$"{linear}.weight"], routed.TaskVectors[$"{linear}.bias"]);
+
+        SparseBlend Lanes(string linear) => new(
+            model.Shared[$"{linear}.weight"], model.Shared[$"{linear}.bias"],
+            [.. routed.TaskVectors[$"{linear}.weight"].Select(Values)], [.. routed.TaskVectors[$"{linear}.bias"].Select(Values)]);
+
+        static float[] Values(TaskVector vector)
+        {
+            var values = new float[vector.Length];
+            vector.CopyTo(values);
+            return values;
+        }
     }
 
     static Projection Project(EncoderModel model, bool eightBit, params ImmutableArray<(string Name, float Scale)> layers)

@@ -5,13 +5,13 @@ using ScoringService.Inference.Kernels;
 namespace ScoringService.Inference.Forward;
 
 /// <summary>
-/// Responses laid one behind the other, a row per token and no padding. They are put in the order of their experts, so that rows of one expert lie together.
+/// Responses laid one behind the other, a row per token and no padding, in the order that suits the encoder.
 /// </summary>
 sealed class RaggedBatch
 {
     readonly List<int> order = [];
     readonly List<int> starts = [];
-    readonly List<int> experts = [];
+    readonly List<int> keys = [];
     readonly List<RowTile> tiles = [];
 
     /// <summary>Number of rows: all tokens.</summary>
@@ -37,21 +37,21 @@ sealed class RaggedBatch
 
     /// <summary>Lays out responses anew; nothing is allocated once the lists have grown.</summary>
     /// <param name="responses">The responses.</param>
-    /// <param name="byExpert">Whether rows of one expert are to lie together.</param>
-    public void LayOut(ReadOnlySpan<EncoderInput> responses, bool byExpert)
+    /// <param name="by">Their order.</param>
+    public void LayOut(ReadOnlySpan<EncoderInput> responses, RowOrder by)
     {
         order.Clear();
         starts.Clear();
-        experts.Clear();
+        keys.Clear();
         tiles.Clear();
         (Rows, Longest) = (0, 0);
         for (var i = 0; i < responses.Length; i++)
         {
             order.Add(i);
-            experts.Add(byExpert ? responses[i].Expert : 0);
+            keys.Add(by == RowOrder.Expert ? responses[i].Expert : responses[i].Ids.Length);
         }
-        if (byExpert)
-            CollectionsMarshal.AsSpan(experts).Sort(CollectionsMarshal.AsSpan(order));
+        if (by != RowOrder.Request)
+            CollectionsMarshal.AsSpan(keys).Sort(CollectionsMarshal.AsSpan(order));
         foreach (var response in order)
         {
             var tokens = responses[response].Ids.Length;
@@ -59,7 +59,7 @@ sealed class RaggedBatch
             Rows += tokens;
             Longest = Math.Max(Longest, tokens);
         }
-        if (byExpert)
+        if (by == RowOrder.Expert)
             AddTiles();
     }
 
@@ -67,13 +67,26 @@ sealed class RaggedBatch
     {
         for (var place = 0; place < Responses;)
         {
-            var (expert, row) = (experts[place], starts[place]);
-            while (place < Responses && experts[place] == expert)
+            var (expert, row) = (keys[place], starts[place]);
+            while (place < Responses && keys[place] == expert)
                 place++;
             for (var end = place < Responses ? starts[place] : Rows; row < end; row += MatrixProduct.RowsAtATime)
                 tiles.Add(new(row, Math.Min(MatrixProduct.RowsAtATime, end - row), expert));
         }
     }
+}
+
+/// <summary>In which order responses are laid out.</summary>
+enum RowOrder
+{
+    /// <summary>As they are asked for.</summary>
+    Request,
+
+    /// <summary>Rows of one expert together.</summary>
+    Expert,
+
+    /// <summary>The shortest first, so that responses of about one length are neighbours.</summary>
+    Length,
 }
 
 /// <summary>Up to eight rows of one expert.</summary>

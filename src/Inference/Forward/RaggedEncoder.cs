@@ -19,7 +19,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
 
     readonly BertConfig config;
     readonly EncoderOutput output;
-    readonly bool byExpert;
+    readonly RowOrder order;
     readonly int stride;
     readonly float[] words;
     readonly float[] positions;
@@ -38,7 +38,12 @@ public sealed unsafe class RaggedEncoder : IEncoder
         if (!Runs(model))
             throw new ArgumentException("The encoder has sizes or modules that only the runtime's graph knows.", nameof(model));
         (config, this.output, stride) = (model.Config, output, PackedMatrix.StrideOf(model.Config.HiddenSize));
-        byExpert = model is LowRankEncoder;
+        order = model switch
+        {
+            LowRankEncoder => RowOrder.Expert,
+            WeightEnsemblingEncoder => RowOrder.Length,
+            _ => RowOrder.Request,
+        };
         words = model.Shared[BertTensors.WordEmbeddings].Values;
         positions = PositionsAndType(model);
         embeddingNorm = ForwardLayers.Norm(model, "embeddings.LayerNorm");
@@ -53,7 +58,10 @@ public sealed unsafe class RaggedEncoder : IEncoder
     public int MaxTokens => config.MaxPositions;
 
     /// <inheritdoc/>
-    public bool ReadsExpert => byExpert;
+    public bool ReadsExpert => order == RowOrder.Expert;
+
+    /// <inheritdoc/>
+    public int ResponsesSideBySide => layers.Any(layer => layer.Mlp is BlendedMlp { IsSideBySide: true }) ? SparseBlend.Lanes : 1;
 
     /// <summary>Opens an encoder that <see cref="EncoderExport"/> wrote.</summary>
     /// <param name="weights">Its <c>.safetensors</c> file.</param>
@@ -103,6 +111,8 @@ public sealed unsafe class RaggedEncoder : IEncoder
                     throw new ArgumentException($"A response has {tokens} tokens; the encoder takes 1 to {MaxTokens}. Truncate when tokenizing.", nameof(responses));
                 rows += tokens;
             }
+            if (count < responses.Length && count > ResponsesSideBySide)
+                count -= count % ResponsesSideBySide;
             Pass(workspace, responses[..count], pooled[..(count * HiddenSize)]);
             responses = responses[count..];
             pooled = pooled[(count * HiddenSize)..];
@@ -122,7 +132,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
     void Pass(Workspace workspace, ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
     {
         var batch = workspace.Batch;
-        batch.LayOut(responses, byExpert);
+        batch.LayOut(responses, order);
         var hidden = workspace.Take(Slot.Hidden, (long)batch.Rows * stride);
         var change = workspace.Take(Slot.Change, (long)batch.Rows * stride);
         Embed(batch, responses, hidden);

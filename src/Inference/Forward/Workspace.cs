@@ -23,14 +23,32 @@ enum Slot
     /// <summary>The middle of the MLP.</summary>
     Middle,
 
-    /// <summary>Inner vectors of low-rank experts, or of a router.</summary>
+    /// <summary>Inner vectors of low-rank experts.</summary>
     Inner,
+
+    /// <summary>Means over a response's tokens.</summary>
+    Means,
+
+    /// <summary>What a router gives for them.</summary>
+    RouterOutputs,
 
     /// <summary>Routing weights.</summary>
     Routing,
 
     /// <summary>Blended weights.</summary>
     Blended,
+
+    /// <summary>Routing weights of responses side by side.</summary>
+    LaneRouting,
+
+    /// <summary>Hidden states of responses side by side.</summary>
+    LaneInput,
+
+    /// <summary>What the MLP adds to them.</summary>
+    LaneOutput,
+
+    /// <summary>A row for what is not there.</summary>
+    Nowhere,
 
     /// <summary>Rows in eight bits.</summary>
     Quantized,

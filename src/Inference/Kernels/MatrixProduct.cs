@@ -74,6 +74,11 @@ static unsafe class MatrixProduct
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sum(Factors one, Factors two, float* start, int rows, float* y, nint yStride)
     {
+        if (rows <= 4)
+        {
+            SumFour(one, two, start, rows, y, yStride);
+            return;
+        }
         // A row beyond the last one is the last one again, and is not stored.
         nint r1 = Math.Min(1, rows - 1), r2 = Math.Min(2, rows - 1), r3 = Math.Min(3, rows - 1), r4 = Math.Min(4, rows - 1);
         nint r5 = Math.Min(5, rows - 1), r6 = Math.Min(6, rows - 1), r7 = Math.Min(7, rows - 1);
@@ -142,6 +147,57 @@ static unsafe class MatrixProduct
             Store(y + (6 * yStride), y60, y61, y62);
         if (rows > 7)
             Store(y + (7 * yStride), y70, y71, y72);
+    }
+
+    /// <summary>The same for up to four rows, in half the time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void SumFour(Factors one, Factors two, float* start, int rows, float* y, nint yStride)
+    {
+        nint r1 = Math.Min(1, rows - 1), r2 = Math.Min(2, rows - 1), r3 = Math.Min(3, rows - 1);
+        Vector512<float> y00, y01, y02, y10, y11, y12, y20, y21, y22, y30, y31, y32;
+        if (start is not null)
+        {
+            y00 = y10 = y20 = y30 = Vector512.Load(start);
+            y01 = y11 = y21 = y31 = Vector512.Load(start + 16);
+            y02 = y12 = y22 = y32 = Vector512.Load(start + 32);
+        }
+        else
+        {
+            (y00, y01, y02) = Load(y);
+            (y10, y11, y12) = Load(y + (r1 * yStride));
+            (y20, y21, y22) = Load(y + (r2 * yStride));
+            (y30, y31, y32) = Load(y + (r3 * yStride));
+        }
+
+        for (var factors = two; ; factors = one)
+        {
+            nint depth = factors.Depth;
+            float* x0 = factors.X, panel = factors.Panel;
+            float* x1 = x0 + (r1 * factors.Stride), x2 = x0 + (r2 * factors.Stride), x3 = x0 + (r3 * factors.Stride);
+            for (nint i = 0; i < depth; i++)
+            {
+                Vector512<float> w0 = Vector512.Load(panel), w1 = Vector512.Load(panel + 16), w2 = Vector512.Load(panel + 32);
+                panel += PackedMatrix.Width;
+                var x = Vector512.Create(x0[i]);
+                (y00, y01, y02) = (MulAdd(x, w0, y00), MulAdd(x, w1, y01), MulAdd(x, w2, y02));
+                x = Vector512.Create(x1[i]);
+                (y10, y11, y12) = (MulAdd(x, w0, y10), MulAdd(x, w1, y11), MulAdd(x, w2, y12));
+                x = Vector512.Create(x2[i]);
+                (y20, y21, y22) = (MulAdd(x, w0, y20), MulAdd(x, w1, y21), MulAdd(x, w2, y22));
+                x = Vector512.Create(x3[i]);
+                (y30, y31, y32) = (MulAdd(x, w0, y30), MulAdd(x, w1, y31), MulAdd(x, w2, y32));
+            }
+            if (factors.Panel == one.Panel)
+                break;
+        }
+
+        Store(y, y00, y01, y02);
+        if (rows > 1)
+            Store(y + yStride, y10, y11, y12);
+        if (rows > 2)
+            Store(y + (2 * yStride), y20, y21, y22);
+        if (rows > 3)
+            Store(y + (3 * yStride), y30, y31, y32);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace ScoringService.Inference.Kernels;
 
@@ -60,14 +59,13 @@ static unsafe class SelfAttention
             float* r1 = rows + (Math.Min(1, left) * stride), r2 = rows + (Math.Min(2, left) * stride), r3 = rows + (Math.Min(3, left) * stride);
             for (var i = 0; i < width; i += 4)
             {
-                Vector128<float> a = Vector128.Load(rows + i), b = Vector128.Load(r1 + i), c = Vector128.Load(r2 + i), d = Vector128.Load(r3 + i);
-                Vector128<double> abLow = Interleaved(a, b, upper: false), abHigh = Interleaved(a, b, upper: true);
-                Vector128<double> cdLow = Interleaved(c, d, upper: false), cdHigh = Interleaved(c, d, upper: true);
+                var (w, x, y, z) = Transposition.Turned(
+                    Vector128.Load(rows + i), Vector128.Load(r1 + i), Vector128.Load(r2 + i), Vector128.Load(r3 + i));
                 var to = columns + (i * padded) + token;
-                Vector128.Create(abLow.GetLower(), cdLow.GetLower()).AsSingle().Store(to);
-                Vector128.Create(abLow.GetUpper(), cdLow.GetUpper()).AsSingle().Store(to + padded);
-                Vector128.Create(abHigh.GetLower(), cdHigh.GetLower()).AsSingle().Store(to + (2 * padded));
-                Vector128.Create(abHigh.GetUpper(), cdHigh.GetUpper()).AsSingle().Store(to + (3 * padded));
+                w.Store(to);
+                x.Store(to + padded);
+                y.Store(to + (2 * padded));
+                z.Store(to + (3 * padded));
             }
         }
         for (var token = tokens; token < padded; token++)
@@ -75,16 +73,6 @@ static unsafe class SelfAttention
             for (var i = 0; i < width; i++)
                 columns[(i * padded) + token] = 0;
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector128<double> Interleaved(Vector128<float> a, Vector128<float> b, bool upper)
-    {
-        if (Sse.IsSupported)
-            return (upper ? Sse.UnpackHigh(a, b) : Sse.UnpackLow(a, b)).AsDouble();
-        return upper
-            ? Vector128.Create(a[2], b[2], a[3], b[3]).AsDouble()
-            : Vector128.Create(a[0], b[0], a[1], b[1]).AsDouble();
     }
 
     /// <summary>q·kᵀ of eight queries; one beyond the last is the last again.</summary>

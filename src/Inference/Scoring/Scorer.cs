@@ -166,7 +166,7 @@ public sealed class Scorer : IAsyncDisposable
         ExecutorPool executors, bool ownsExecutors)
     {
         var encoders = sessions.Select(part => new ServedEncoder(
-            part.Encoder, part.Session, part.Heads, executors.Add(part.Session.Encode, part.Session.HiddenSize)));
+            part.Encoder, part.Session, part.Heads, executors.Add(part.Session.Encode, part.Session.HiddenSize, part.Session.ResponsesSideBySide)));
         return new Scorer(bundle, tokenizer, encoders, executors, ownsExecutors, options.Review);
     }
 

@@ -132,6 +132,8 @@ static class EngineLoop
                 count = 1;
                 while (start + count < inputs.Length && (count + 1) * inputs[start + count].Ids.Length <= batchTokens)
                     count++;
+                if (count > session.ResponsesSideBySide && start + count < inputs.Length)
+                    count -= count % session.ResponsesSideBySide;
                 yield return (start, count);
             }
         }

@@ -38,6 +38,16 @@ public sealed class BatchSchedulerTests
     }
 
     [Fact]
+    public void A_batch_holds_a_multiple_of_what_its_encoder_likes_side_by_side_unless_nothing_else_waits()
+    {
+        var routed = scheduler.Add(Requests.Encode, Requests.Hidden, sideBySide: 4);
+        Enqueue(Requests.Of(routed, [.. Enumerable.Repeat(new int[6], 17)]));
+
+        Assert.Equal(8, Next().Length);
+        Assert.Equal(9, Next().Length);
+    }
+
+    [Fact]
     public void A_response_over_the_budget_runs_alone()
     {
         Enqueue(Requests.Of(encoder, [1], new int[3 * Budget], [2]));

@@ -81,7 +81,7 @@ sealed class SimulatedService
     void AddEncoder()
     {
         if (open.Count < 4)
-            open.Add(scheduler.Add(Requests.Encode, Requests.Hidden));
+            open.Add(scheduler.Add(Requests.Encode, Requests.Hidden, random.Next(2) == 0 ? 1 : random.Next(2, 9)));
     }
 
     /// <summary>An encoder retires while requests for it wait; another takes its place.</summary>

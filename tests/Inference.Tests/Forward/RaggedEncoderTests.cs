@@ -61,6 +61,30 @@ public sealed class RaggedEncoderTests
     }
 
     [Theory]
+    [InlineData("wemoe")]
+    [InlineData("e-wemoe")]
+    public void Sixteen_routed_responses_of_one_length_have_the_bits_that_each_has_alone(string kind)
+    {
+        for (var seed = 0; seed < 6; seed++)
+        {
+            var random = new Random(seed);
+            var model = Of(kind, random);
+            var tokens = random.Next(8, model.Config.MaxPositions);
+            EncoderInput[] responses =
+            [
+                .. Enumerable.Range(0, 35).Select(_ => new EncoderInput(
+                    Enumerable.Range(0, tokens + random.Next(2)).Select(_ => random.Next(model.Config.VocabularySize)).ToArray(), 0)),
+            ];
+            using var ragged = new RaggedEncoder(model, new());
+
+            var together = Encode(ragged, responses);
+
+            foreach (var (row, response) in responses.Index())
+                Assert.True(together[row].SequenceEqual(Encode(ragged, response)[0]), $"seed {seed}, row {row}");
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Kinds))]
     public void Stored_and_loaded_it_gives_the_same_bits(string kind)
     {
