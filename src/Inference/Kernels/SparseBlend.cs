@@ -31,7 +31,7 @@ sealed unsafe class SparseBlend : IDisposable
     readonly NativeArray<float> shared;
     readonly NativeArray<ushort> places;
     readonly NativeArray<float> kept;
-    readonly NativeArray<ushort> experts;
+    readonly NativeArray<uint> keys;
     readonly NativeArray<float> bias;
     readonly Tile[] tiles;
 
@@ -44,13 +44,15 @@ sealed unsafe class SparseBlend : IDisposable
     {
         (Inputs, FilledOutputs, Experts) = (weight.Shape[1], (bias.Length + Outputs - 1) / Outputs * Outputs, weights.Length);
         tiles = new Tile[(Inputs + Depth - 1) / Depth * (FilledOutputs / Outputs)];
-        (shared, places) = (new((long)Inputs * FilledOutputs), new((long)Inputs * FilledOutputs));
-        var values = weights.Sum(expert => (long)expert.AsSpan().Length - expert.AsSpan().Count(0f));
+        shared = new((long)Inputs * FilledOutputs);
+        // As many as there are weights would be enough; most are kept by someone, but how many only sorting tells.
+        places = new((long)Inputs * FilledOutputs);
+        var values = weights.Sum(expert => (long)expert.Length - expert.AsSpan().Count(0f));
         // A weight that many keep takes one more place, for their number.
-        (kept, experts) = (new(values + (values / Many)), new(values + (values / Many)));
+        (kept, keys) = (new(values + (values / Many)), new(values + (values / Many)));
         this.bias = new((long)FilledOutputs * (1 + Experts));
 
-        var (entry, change) = (0L, 0L);
+        var (entry, untouched, change) = (0L, 0L, 0L);
         for (var number = 0; number < tiles.Length; number++)
             Sort(number);
         for (var output = 0; output < FilledOutputs; output++)
@@ -64,7 +66,7 @@ sealed unsafe class SparseBlend : IDisposable
         void Sort(int number)
         {
             var (depth, first) = Math.DivRem(number, FilledOutputs / Outputs);
-            var tile = new Tile(entry, change);
+            var tile = new Tile(entry, untouched, change);
             for (var group = 0; group <= Many; group++)
             {
                 for (var place = 0; place < DepthOf(depth) * Outputs; place++)
@@ -75,14 +77,15 @@ sealed unsafe class SparseBlend : IDisposable
                     if (Math.Min(keepers, Many) != group)
                         continue;
                     tile.Weights[group]++;
-                    places.Start[entry] = (ushort)(place * Lanes);
+                    if (group == 0)
+                        places.Start[untouched++] = (ushort)(place * Lanes);
                     shared.Start[entry++] = position < 0 ? 0 : weight.Values[position];
                     if (group == Many)
-                        (experts.Start[change], kept.Start[change++]) = ((ushort)keepers, 0);
+                        (keys.Start[change], kept.Start[change++]) = (Key(keepers, place), 0);
                     for (var expert = 0; keepers > 0 && expert < Experts; expert++)
                     {
                         if (weights[expert][position] != 0)
-                            (experts.Start[change], kept.Start[change++]) = ((ushort)(expert * Lanes), weights[expert][position]);
+                            (keys.Start[change], kept.Start[change++]) = (Key(expert * Lanes, place), weights[expert][position]);
                     }
                 }
             }
@@ -116,50 +119,48 @@ sealed unsafe class SparseBlend : IDisposable
     {
         ref readonly var tile = ref tiles[number];
         float* weight = shared.Start + tile.FirstWeight, value = kept.Start + tile.FirstKept;
-        ushort* place = places.Start + tile.FirstWeight, expert = experts.Start + tile.FirstKept;
+        var key = keys.Start + tile.FirstKept;
 
         nint weights = tile.Weights[0];
+        var place = places.Start + tile.FirstPlace;
         for (nint i = 0; i < weights; i++)
             Vector512.Create(weight[i]).Store(blended + place[i]);
         weight += weights;
-        place += weights;
 
         weights = tile.Weights[1];
         for (nint i = 0; i < weights; i++)
-            MulAdd(value[i], routing + expert[i], Vector512.Create(weight[i])).Store(blended + place[i]);
+            MulAdd(value[i], routing + Expert(key[i]), Vector512.Create(weight[i])).Store(blended + Place(key[i]));
         weight += weights;
-        place += weights;
         value += weights;
-        expert += weights;
+        key += weights;
 
         weights = tile.Weights[2];
-        for (nint i = 0; i < weights; i++, value += 2, expert += 2)
+        for (nint i = 0; i < weights; i++, value += 2, key += 2)
         {
-            var sum = MulAdd(value[0], routing + expert[0], Vector512.Create(weight[i]));
-            MulAdd(value[1], routing + expert[1], sum).Store(blended + place[i]);
+            var sum = MulAdd(value[0], routing + Expert(key[0]), Vector512.Create(weight[i]));
+            MulAdd(value[1], routing + Expert(key[1]), sum).Store(blended + Place(key[1]));
         }
         weight += weights;
-        place += weights;
 
         weights = tile.Weights[3];
-        for (nint i = 0; i < weights; i++, value += 3, expert += 3)
+        for (nint i = 0; i < weights; i++, value += 3, key += 3)
         {
-            var sum = MulAdd(value[0], routing + expert[0], Vector512.Create(weight[i]));
-            sum = MulAdd(value[1], routing + expert[1], sum);
-            MulAdd(value[2], routing + expert[2], sum).Store(blended + place[i]);
+            var sum = MulAdd(value[0], routing + Expert(key[0]), Vector512.Create(weight[i]));
+            sum = MulAdd(value[1], routing + Expert(key[1]), sum);
+            MulAdd(value[2], routing + Expert(key[2]), sum).Store(blended + Place(key[2]));
         }
         weight += weights;
-        place += weights;
 
         weights = tile.Weights[Many];
         for (nint i = 0; i < weights; i++)
         {
             var sum = Vector512.Create(weight[i]);
-            nint keepers = *expert++;
+            var to = blended + Place(*key);
+            nint keepers = Expert(*key++);
             value++;
             for (nint keeper = 0; keeper < keepers; keeper++)
-                sum = MulAdd(*value++, routing + *expert++, sum);
-            sum.Store(blended + place[i]);
+                sum = MulAdd(*value++, routing + Expert(*key++), sum);
+            sum.Store(to);
         }
     }
 
@@ -187,7 +188,7 @@ sealed unsafe class SparseBlend : IDisposable
         shared.Dispose();
         places.Dispose();
         kept.Dispose();
-        experts.Dispose();
+        keys.Dispose();
         bias.Dispose();
     }
 
@@ -195,10 +196,20 @@ sealed unsafe class SparseBlend : IDisposable
     static Vector512<float> MulAdd(float value, float* routing, Vector512<float> sum) =>
         Vector512.FusedMultiplyAdd(Vector512.Create(value), Vector512.Load(routing), sum);
 
+    // Where a value goes and what it is multiplied by, in one number: loads are what blending waits for.
+    static uint Key(int expert, int place) => ((uint)expert << 16) | (uint)(place * Lanes);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static nint Expert(uint key) => (nint)(key >> 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static nint Place(uint key) => (nint)(key & 0xffff);
+
     /// <summary>Where a tile begins, and how many of its weights are kept by no expert, by one, two, three and more.</summary>
-    struct Tile(long firstWeight, long firstKept)
+    struct Tile(long firstWeight, long firstPlace, long firstKept)
     {
         public readonly long FirstWeight = firstWeight;
+        public readonly long FirstPlace = firstPlace;
         public readonly long FirstKept = firstKept;
         public Counts Weights;
     }
