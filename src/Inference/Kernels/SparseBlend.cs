@@ -53,6 +53,7 @@ sealed unsafe class SparseBlend : IDisposable
         this.bias = new((long)FilledOutputs * (1 + Experts));
 
         var (entry, untouched, change) = (0L, 0L, 0L);
+        var (positions, keepersOf) = (new int[Depth * Outputs], new int[Depth * Outputs]);
         for (var number = 0; number < tiles.Length; number++)
             Sort(number);
         for (var output = 0; output < FilledOutputs; output++)
@@ -67,13 +68,18 @@ sealed unsafe class SparseBlend : IDisposable
         {
             var (depth, first) = Math.DivRem(number, FilledOutputs / Outputs);
             var tile = new Tile(entry, untouched, change);
+            var count = DepthOf(depth) * Outputs;
+            for (var place = 0; place < count; place++)
+            {
+                var (input, output) = ((depth * Depth) + (place / Outputs), (first * Outputs) + (place % Outputs));
+                positions[place] = output < bias.Length ? (output * Inputs) + input : -1;
+                keepersOf[place] = positions[place] < 0 ? 0 : Keepers(positions[place]);
+            }
             for (var group = 0; group <= Many; group++)
             {
-                for (var place = 0; place < DepthOf(depth) * Outputs; place++)
+                for (var place = 0; place < count; place++)
                 {
-                    var (input, output) = ((depth * Depth) + (place / Outputs), (first * Outputs) + (place % Outputs));
-                    var position = output < bias.Length ? (output * Inputs) + input : -1;
-                    var keepers = position < 0 ? 0 : Keepers(position);
+                    var (position, keepers) = (positions[place], keepersOf[place]);
                     if (Math.Min(keepers, Many) != group)
                         continue;
                     tile.Weights[group]++;
