@@ -28,7 +28,7 @@ public static class EightBitChoice
 
     static readonly RuntimeOptions OneThread = new() { Threads = 1 };
 
-    // The most gain in speed first. The second layer of the MLP reads what GELU made, whose few large numbers leave the others little of eight bits.
+    // The most gain in speed first.
     static readonly ImmutableArray<EightBit> Candidates =
         [EightBit.All, EightBit.All & ~EightBit.Down, EightBit.Projections | EightBit.Up, EightBit.Projections];
 
