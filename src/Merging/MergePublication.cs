@@ -23,10 +23,14 @@ public static class MergePublication
         string bundlesRoot, MergedItems merged, MergeSources sources, MergeRecipe recipe, DateTimeOffset createdAt, CancellationToken stop)
     {
         using var writer = new BundleWriter(bundlesRoot);
-        foreach (var (group, index) in merged.Groups.Select((group, index) => (group, index)))
+        var precisions = new List<EncoderPrecision?>();
+        foreach (var (index, group) in merged.Groups.Index())
         {
             stop.ThrowIfCancellationRequested();
-            EncoderExport.Write(writer.EncodersDirectory, MergedItems.EncoderName(index), group.Encoder);
+            (EncoderModel Encoder, EncoderPrecision? Precision) served =
+                recipe.Precision == MergeRecipe.EightBits ? EightBitChoice.Of(group.Encoder, group.Items, stop) : (group.Encoder, null);
+            EncoderExport.Write(writer.EncodersDirectory, MergedItems.EncoderName(index), served.Encoder);
+            precisions.Add(served.Precision);
         }
 
         var items = merged.Groups.SelectMany(group => group.Items).ToArray();
@@ -35,9 +39,8 @@ public static class MergePublication
             CreatedAt = createdAt,
             BaseModel = sources.BaseName,
             Tokenizer = new(sources.MaxTokens),
-            Encoders = [.. merged.Report.Groups.Zip(merged.Groups, (group, made) => new BundleEncoder(
-                group.Encoder, $"encoders/{group.Encoder}.onnx", $"encoders/{group.Encoder}.safetensors", group.ItemIds,
-                recipe.Precision == MergeRecipe.EightBits ? EightBitChoice.Of(made.Encoder, made.Items, stop) : null))],
+            Encoders = [.. merged.Report.Groups.Zip(precisions, (group, precision) => new BundleEncoder(
+                group.Encoder, $"encoders/{group.Encoder}.onnx", $"encoders/{group.Encoder}.safetensors", group.ItemIds, precision))],
             Items = [.. items.Select(item => new BundleItem(item.Item.Data.Item, item.Calibration, TrainedOn(item.Item)))],
             Method = recipe.Method.GetProperty("name").GetString()!,
             Recipe = JsonSerializer.SerializeToElement(recipe, JsonSerializerOptions.Web),

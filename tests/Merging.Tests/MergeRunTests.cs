@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using ScoringService.Inference.Bundles;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
@@ -311,13 +312,22 @@ public sealed class MergeRunTests
         ImmutableArray<FittedItem> items = [.. Sources.Items.Select(item =>
             FittedItem.Of(PooledItem.From(session, item, 1, default), own: null, retune: true, default))];
 
-        var chosen = EightBitChoice.Of(model, items, default);
-        var impossible = EightBitChoice.Of(model with { Config = Sources.Base.Config }, items, default);
+        var (served, chosen) = EightBitChoice.Of(model, items, default);
+        var (kept, impossible) = EightBitChoice.Of(model with { Config = Sources.Base.Config }, items, default);
 
         Assert.Equal(chosen.EightBit != EightBit.None, chosen.Agreement >= EightBitChoice.Floor);
         Assert.InRange(chosen.Agreement, .5, 1);
         Assert.Equal(EightBit.None, impossible.EightBit);
         Assert.Contains("sixteen", impossible.Reason, StringComparison.Ordinal);
+        Assert.Same(model.Shared, kept.Shared);
+        foreach (var (name, tensor) in model.Shared)
+            Assert.Equal(Taken(name), !tensor.Values.SequenceEqual(served.Shared[name].Values));
+
+        bool Taken(string name) => name.EndsWith(".weight", StringComparison.Ordinal) && (
+            (name.Contains(".attention.self.", StringComparison.Ordinal) && chosen.EightBit.HasFlag(EightBit.Projections))
+            || (name.Contains(".attention.output.dense.", StringComparison.Ordinal) && chosen.EightBit.HasFlag(EightBit.AttentionOutput))
+            || (name.Contains(".intermediate.", StringComparison.Ordinal) && chosen.EightBit.HasFlag(EightBit.Up))
+            || (Regex.IsMatch(name, @"^encoder\.layer\.\d+\.output\.dense\.") && chosen.EightBit.HasFlag(EightBit.Down)));
     }
 
     [Fact]

@@ -86,15 +86,9 @@ sealed unsafe class QuantizedMatrix : IDisposable
             var perNumber = range > 0 ? Steps / range : 0;
             var zero = (int)MathF.Round(-bottom * perNumber);
             scales[row] = new(range / Steps, zero);
-            var (steps, zeros, most) = (Vector512.Create(perNumber), Vector512.Create(zero), Vector512.Create(Steps));
+            var (steps, zeros) = (Vector512.Create(perNumber), Vector512.Create(zero));
             for (var i = 0; i < inputs; i += Vector512<float>.Count)
-            {
-                var whole = Vector512.ConvertToInt32Native(Vector512.Round(Vector512.Load(x + i) * steps)) + zeros;
-                // Rounding zero itself may push the last step over the edge.
-                whole = Vector512.Min(Vector512.Max(whole, Vector512<int>.Zero), most);
-                var words = Vector256.Narrow(whole.GetLower().AsUInt32(), whole.GetUpper().AsUInt32());
-                Vector128.Narrow(words.GetLower(), words.GetUpper()).Store(rounded + i);
-            }
+                Bytes(Vector512.Max(Nearest(Vector512.Load(x + i) * steps) + zeros, Vector512<int>.Zero)).Store(rounded + i);
         }
     }
 
@@ -205,6 +199,21 @@ sealed unsafe class QuantizedMatrix : IDisposable
         Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(a), Vector256.Load(scale) * step, Vector256.Load(offset)).Store(y);
         Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(b), Vector256.Load(scale + 8) * step, Vector256.Load(offset + 8)).Store(y + 8);
         Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(c), Vector256.Load(scale + 16) * step, Vector256.Load(offset + 16)).Store(y + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<int> Nearest(Vector512<float> x) =>
+        Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(x) : Vector512.ConvertToInt32Native(Vector512.Round(x));
+
+    /// <summary>Whole numbers of zero or more as bytes; rounding zero itself may have pushed the last step over the edge, to 256.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<byte> Bytes(Vector512<int> whole)
+    {
+        if (Avx512F.IsSupported)
+            return Avx512F.ConvertToVector128ByteWithSaturation(whole.AsUInt32());
+        whole = Vector512.Min(whole, Vector512.Create(Steps));
+        var words = Vector256.Narrow(whole.GetLower().AsUInt32(), whole.GetUpper().AsUInt32());
+        return Vector128.Narrow(words.GetLower(), words.GetUpper());
     }
 
     /// <summary>Adds the products of four unsigned with four signed bytes to each sum.</summary>

@@ -4,13 +4,17 @@ using System.Runtime.Intrinsics;
 namespace ScoringService.Inference.Kernels;
 
 /// <summary>Self-attention within one response: softmax(q·kᵀ)·v for every head; q comes already divided by √d. Nothing is padded.</summary>
+/// <remarks>
+/// Sixteen queries lie side by side in a vector, a row of scores for each key: the softmax of all sixteen needs no sum across a vector. Keys and values are read
+/// where they are.
+/// </remarks>
 static unsafe class SelfAttention
 {
     const int Lanes = 16;
-    const int QueriesAtATime = 8;
+    const int RowsAtATime = 8;
 
     /// <summary>Numbers of scratch memory that a response of that many tokens needs.</summary>
-    public static int Scratch(int tokens, int headSize) => (headSize + QueriesAtATime) * Padded(tokens);
+    public static int Scratch(int tokens, int headSize) => Lanes * (headSize + tokens + RowsAtATime);
 
     /// <summary>Attends within a response.</summary>
     /// <param name="projections">Query, key and value of every token side by side, <c>[tokens, 3·heads·headSize]</c>.</param>
@@ -25,132 +29,101 @@ static unsafe class SelfAttention
     public static void Attend(
         float* projections, int stride, int tokens, int heads, int headSize, float* attended, int attendedStride, float* scratch)
     {
-        float* inverse = stackalloc float[QueriesAtATime];
-        var padded = Padded(tokens);
-        float* keys = scratch, probabilities = scratch + ((nint)headSize * padded);
+        float* inverse = stackalloc float[Lanes];
+        var sixteen = stackalloc float*[Lanes];
+        float* columns = scratch, scores = scratch + (headSize * Lanes);
         for (var head = 0; head < heads; head++)
         {
             var queries = projections + (head * headSize);
-            Transpose(queries + (heads * headSize), stride, tokens, headSize, keys, padded);
-            var values = queries + (2 * heads * headSize);
-            for (var first = 0; first < tokens; first += QueriesAtATime)
+            float* keys = queries + (heads * headSize), values = keys + (heads * headSize);
+            for (var first = 0; first < tokens; first += Lanes)
             {
-                var rows = Math.Min(QueriesAtATime, tokens - first);
-                Score(queries + ((nint)first * stride), stride, rows, keys, padded, headSize, probabilities);
-                for (var row = 0; row < rows; row++)
-                    inverse[row] = 1 / Exponentiate(probabilities + (row * padded), tokens, padded);
-                Blend(
-                    probabilities, padded, values, stride, tokens, headSize, inverse, rows,
-                    attended + ((nint)first * attendedStride) + (head * headSize), attendedStride);
+                var rows = Math.Min(Lanes, tokens - first);
+                // A row beyond the last is the last again.
+                for (var row = 0; row < Lanes; row++)
+                    sixteen[row] = queries + ((nint)(first + Math.Min(row, rows - 1)) * stride);
+                Transposition.FromRows(sixteen, headSize, columns, Lanes);
+                for (var token = 0; token < tokens; token += RowsAtATime)
+                    Score(columns, keys + ((nint)token * stride), stride, Math.Min(RowsAtATime, tokens - token), headSize, scores + (token * Lanes));
+                (Vector512<float>.One / Exponentiate(scores, tokens)).Store(inverse);
+                for (var row = 0; row < rows; row += RowsAtATime)
+                {
+                    Blend(
+                        scores + row, values, stride, tokens, headSize, inverse + row, Math.Min(RowsAtATime, rows - row),
+                        attended + ((nint)(first + row) * attendedStride) + (head * headSize), attendedStride);
+                }
             }
         }
     }
 
-    static int Padded(int tokens) => (tokens + Lanes - 1) / Lanes * Lanes;
-
-    /// <summary>Turns rows into columns, in squares of four; columns beyond the last row are zero.</summary>
+    /// <summary>q·kᵀ of sixteen queries with eight keys; one beyond the last is the last again.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Transpose(float* rows, nint stride, int tokens, int width, float* columns, nint padded)
+    static void Score(float* columns, float* k0, nint stride, int keys, int width, float* scores)
     {
-        for (var token = 0; token < tokens; token += 4, rows += 4 * stride)
+        float* k1 = Row(1), k2 = Row(2), k3 = Row(3), k4 = Row(4), k5 = Row(5), k6 = Row(6), k7 = Row(7);
+        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
+        for (nint i = 0; i < width; i++)
         {
-            // A row beyond the last one is the last one again; its column is cleared below.
-            var left = tokens - token - 1;
-            float* r1 = rows + (Math.Min(1, left) * stride), r2 = rows + (Math.Min(2, left) * stride), r3 = rows + (Math.Min(3, left) * stride);
-            for (var i = 0; i < width; i += 4)
-            {
-                var (w, x, y, z) = Transposition.Turned(
-                    Vector128.Load(rows + i), Vector128.Load(r1 + i), Vector128.Load(r2 + i), Vector128.Load(r3 + i));
-                var to = columns + (i * padded) + token;
-                w.Store(to);
-                x.Store(to + padded);
-                y.Store(to + (2 * padded));
-                z.Store(to + (3 * padded));
-            }
+            var column = Vector512.Load(columns + (i * Lanes));
+            s0 = Vector512.FusedMultiplyAdd(Vector512.Create(k0[i]), column, s0);
+            s1 = Vector512.FusedMultiplyAdd(Vector512.Create(k1[i]), column, s1);
+            s2 = Vector512.FusedMultiplyAdd(Vector512.Create(k2[i]), column, s2);
+            s3 = Vector512.FusedMultiplyAdd(Vector512.Create(k3[i]), column, s3);
+            s4 = Vector512.FusedMultiplyAdd(Vector512.Create(k4[i]), column, s4);
+            s5 = Vector512.FusedMultiplyAdd(Vector512.Create(k5[i]), column, s5);
+            s6 = Vector512.FusedMultiplyAdd(Vector512.Create(k6[i]), column, s6);
+            s7 = Vector512.FusedMultiplyAdd(Vector512.Create(k7[i]), column, s7);
         }
-        for (var token = tokens; token < padded; token++)
-        {
-            for (var i = 0; i < width; i++)
-                columns[(i * padded) + token] = 0;
-        }
+        s0.Store(scores);
+        s1.Store(scores + Lanes);
+        s2.Store(scores + (2 * Lanes));
+        s3.Store(scores + (3 * Lanes));
+        s4.Store(scores + (4 * Lanes));
+        s5.Store(scores + (5 * Lanes));
+        s6.Store(scores + (6 * Lanes));
+        s7.Store(scores + (7 * Lanes));
+
+        float* Row(int number) => k0 + (Math.Min(number, keys - 1) * stride);
     }
 
-    /// <summary>q·kᵀ of eight queries; one beyond the last is the last again.</summary>
+    /// <summary>Turns the scores of sixteen queries into exp(score − largest).</summary>
+    /// <returns>Their sums, one for each query.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Score(float* q0, nint stride, int rows, float* keys, int padded, int width, float* scores)
+    static Vector512<float> Exponentiate(float* scores, int tokens)
     {
-        float* q1 = Row(1), q2 = Row(2), q3 = Row(3), q4 = Row(4), q5 = Row(5), q6 = Row(6), q7 = Row(7);
-        for (var token = 0; token < padded; token += Lanes)
-        {
-            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
-            var key = keys + token;
-            for (nint i = 0; i < width; i++, key += padded)
-            {
-                var column = Vector512.Load(key);
-                s0 = Vector512.FusedMultiplyAdd(Vector512.Create(q0[i]), column, s0);
-                s1 = Vector512.FusedMultiplyAdd(Vector512.Create(q1[i]), column, s1);
-                s2 = Vector512.FusedMultiplyAdd(Vector512.Create(q2[i]), column, s2);
-                s3 = Vector512.FusedMultiplyAdd(Vector512.Create(q3[i]), column, s3);
-                s4 = Vector512.FusedMultiplyAdd(Vector512.Create(q4[i]), column, s4);
-                s5 = Vector512.FusedMultiplyAdd(Vector512.Create(q5[i]), column, s5);
-                s6 = Vector512.FusedMultiplyAdd(Vector512.Create(q6[i]), column, s6);
-                s7 = Vector512.FusedMultiplyAdd(Vector512.Create(q7[i]), column, s7);
-            }
-            var to = scores + token;
-            s0.Store(to);
-            s1.Store(to += padded);
-            s2.Store(to += padded);
-            s3.Store(to += padded);
-            s4.Store(to += padded);
-            s5.Store(to += padded);
-            s6.Store(to += padded);
-            s7.Store(to + padded);
-        }
-
-        float* Row(int number) => q0 + (Math.Min(number, rows - 1) * stride);
-    }
-
-    /// <summary>Turns scores into exp(score − largest).</summary>
-    /// <returns>Their sum.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static float Exponentiate(float* scores, int tokens, int padded)
-    {
-        for (var token = tokens; token < padded; token++)
-            scores[token] = float.NegativeInfinity;
+        var end = scores + (tokens * Lanes);
         var largest = Vector512.Load(scores);
-        for (var token = Lanes; token < padded; token += Lanes)
-            largest = Vector512.Max(largest, Vector512.Load(scores + token));
-        var top = VectorMath.Largest(largest);
-        for (var token = 0; token < padded; token += Lanes)
-            VectorMath.ExpOfNegative(Vector512.Load(scores + token) - Vector512.Create(top)).Store(scores + token);
+        for (var row = scores + Lanes; row < end; row += Lanes)
+            largest = Vector512.Max(largest, Vector512.Load(row));
         var sum = Vector512<float>.Zero;
-        for (var token = tokens; token < padded; token++)
-            scores[token] = 0;
-        for (var token = 0; token < padded; token += Lanes)
-            sum += Vector512.Load(scores + token);
-        return Vector512.Sum(sum);
+        for (var row = scores; row < end; row += Lanes)
+        {
+            var power = VectorMath.ExpOfNegative(Vector512.Load(row) - largest);
+            power.Store(row);
+            sum += power;
+        }
+        return sum;
     }
 
+    /// <summary>Σ p·v of eight queries, each by its own 1 / Σ p.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Blend(
-        float* p0, nint padded, float* values, nint stride, int tokens, int width, float* inverse, int rows, float* attended, nint attendedStride)
+    static void Blend(float* powers, float* values, nint stride, int tokens, int width, float* inverse, int rows, float* attended, nint attendedStride)
     {
-        float* p1 = p0 + padded, p2 = p1 + padded, p3 = p2 + padded, p4 = p3 + padded, p5 = p4 + padded, p6 = p5 + padded, p7 = p6 + padded;
         for (var i = 0; i < width; i += Lanes)
         {
             Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default, a7 = default;
-            var value = values + i;
-            for (nint token = 0; token < tokens; token++, value += stride)
+            float* value = values + i, power = powers;
+            for (nint token = 0; token < tokens; token++, value += stride, power += Lanes)
             {
                 var row = Vector512.Load(value);
-                a0 = Vector512.FusedMultiplyAdd(Vector512.Create(p0[token]), row, a0);
-                a1 = Vector512.FusedMultiplyAdd(Vector512.Create(p1[token]), row, a1);
-                a2 = Vector512.FusedMultiplyAdd(Vector512.Create(p2[token]), row, a2);
-                a3 = Vector512.FusedMultiplyAdd(Vector512.Create(p3[token]), row, a3);
-                a4 = Vector512.FusedMultiplyAdd(Vector512.Create(p4[token]), row, a4);
-                a5 = Vector512.FusedMultiplyAdd(Vector512.Create(p5[token]), row, a5);
-                a6 = Vector512.FusedMultiplyAdd(Vector512.Create(p6[token]), row, a6);
-                a7 = Vector512.FusedMultiplyAdd(Vector512.Create(p7[token]), row, a7);
+                a0 = Vector512.FusedMultiplyAdd(Vector512.Create(power[0]), row, a0);
+                a1 = Vector512.FusedMultiplyAdd(Vector512.Create(power[1]), row, a1);
+                a2 = Vector512.FusedMultiplyAdd(Vector512.Create(power[2]), row, a2);
+                a3 = Vector512.FusedMultiplyAdd(Vector512.Create(power[3]), row, a3);
+                a4 = Vector512.FusedMultiplyAdd(Vector512.Create(power[4]), row, a4);
+                a5 = Vector512.FusedMultiplyAdd(Vector512.Create(power[5]), row, a5);
+                a6 = Vector512.FusedMultiplyAdd(Vector512.Create(power[6]), row, a6);
+                a7 = Vector512.FusedMultiplyAdd(Vector512.Create(power[7]), row, a7);
             }
             var to = attended + i;
             Store(7, a7);

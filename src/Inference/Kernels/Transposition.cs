@@ -62,8 +62,8 @@ static unsafe class Transposition
         Vector128<double> abLow = Interleaved(a, b, upper: false), abHigh = Interleaved(a, b, upper: true);
         Vector128<double> cdLow = Interleaved(c, d, upper: false), cdHigh = Interleaved(c, d, upper: true);
         return (
-            Vector128.Create(abLow.GetLower(), cdLow.GetLower()).AsSingle(), Vector128.Create(abLow.GetUpper(), cdLow.GetUpper()).AsSingle(),
-            Vector128.Create(abHigh.GetLower(), cdHigh.GetLower()).AsSingle(), Vector128.Create(abHigh.GetUpper(), cdHigh.GetUpper()).AsSingle());
+            Interleaved(abLow, cdLow, upper: false), Interleaved(abLow, cdLow, upper: true),
+            Interleaved(abHigh, cdHigh, upper: false), Interleaved(abHigh, cdHigh, upper: true));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -74,5 +74,13 @@ static unsafe class Transposition
         return upper
             ? Vector128.Create(a[2], b[2], a[3], b[3]).AsDouble()
             : Vector128.Create(a[0], b[0], a[1], b[1]).AsDouble();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<float> Interleaved(Vector128<double> a, Vector128<double> b, bool upper)
+    {
+        if (Sse2.IsSupported)
+            return (upper ? Sse2.UnpackHigh(a, b) : Sse2.UnpackLow(a, b)).AsSingle();
+        return (upper ? Vector128.Create(a[1], b[1]) : Vector128.Create(a[0], b[0])).AsSingle();
     }
 }

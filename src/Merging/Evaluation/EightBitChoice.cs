@@ -1,17 +1,19 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Numerics.Tensors;
 using ScoringService.Inference.Bundles;
+using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Forward;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Heads;
+using ScoringService.Merging.Methods;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ScoringService.Merging.Evaluation;
 
 /// <summary>
-/// Decides which linear layers of a merged encoder are served in eight bits: as many as keep the rounded score of enough validation responses. Test responses
-/// have no part in it.
+/// Decides which linear layers of a merged encoder are served in eight bits: as many as keep the rounded score of enough validation responses. Weights are
+/// rounded on training responses (<see cref="CompensatedRounding"/>). Test responses have no part in it.
 /// </summary>
 public static class EightBitChoice
 {
@@ -21,7 +23,12 @@ public static class EightBitChoice
     /// </summary>
     public const double Floor = 0.995;
 
-    // The most gain in speed first. The second layer of the MLP reads what GELU made, whose few large numbers leave the others little of eight bits.
+    // Responses of all items together whose tokens show what the layers read: some ten tokens each, and many more than a layer has inputs.
+    const int ObservedResponses = 2048;
+
+    static readonly RuntimeOptions OneThread = new() { Threads = 1 };
+
+    // The most gain in speed first.
     static readonly ImmutableArray<EightBit> Candidates =
         [EightBit.All, EightBit.All & ~EightBit.Down, EightBit.Projections | EightBit.Up, EightBit.Projections];
 
@@ -29,26 +36,50 @@ public static class EightBitChoice
     /// <param name="model">The encoder.</param>
     /// <param name="items">Its items with their heads.</param>
     /// <param name="stop">Stops between candidates.</param>
-    public static EncoderPrecision Of(EncoderModel model, ImmutableArray<FittedItem> items, CancellationToken stop)
+    /// <returns>The encoder to serve, with the weights of layers in eight bits rounded, and the precision.</returns>
+    public static (EncoderModel Encoder, EncoderPrecision Precision) Of(EncoderModel model, ImmutableArray<FittedItem> items, CancellationToken stop)
     {
         if (!RaggedEncoder.Runs(model))
-            return new(EightBit.None, 0, Floor, "Only encoders whose widths are multiples of sixteen, without routed attention or routed low-rank experts, can be served in eight bits.");
+            return Exact(0, "Only encoders whose widths are multiples of sixteen, without routed attention or routed low-rank experts, can be served in eight bits.");
         var exact = Scores(model, EightBit.None, items);
         if (exact.Length == 0)
-            return new(EightBit.None, 0, Floor, "There are no validation responses to hold eight bits against.");
+            return Exact(0, "There are no validation responses to hold eight bits against.");
+        var observed = items.SelectMany(fitted => fitted.Item.DrawTrain(Math.Max(1, ObservedResponses / items.Length), seed: 0)).ToArray();
+        // What the layers of other encoders read depends on routing or items; their weights are rounded to the nearest when they are opened.
+        var weights = model is StaticEncoder ? CompensatedRounding.Of(model.Config, model.Shared, observed, OneThread, stop) : null;
         var best = 0.0;
         foreach (var candidate in Candidates)
         {
             stop.ThrowIfCancellationRequested();
-            var agreement = Scores(model, candidate, items).Zip(exact, (rounded, full) => rounded == full ? 1.0 : 0.0).Average();
+            var rounded = weights is null ? model : model with { Shared = Rounded(model.Shared, weights, candidate) };
+            var agreement = Scores(rounded, candidate, items).Zip(exact, (eight, full) => eight == full ? 1.0 : 0.0).Average();
             if (agreement >= Floor)
-                return new(candidate, agreement, Floor, string.Create(CultureInfo.InvariantCulture, $"{agreement:P1} of {exact.Length} validation responses keep their score."));
+                return (rounded, new(candidate, agreement, Floor, Kept(agreement, exact.Length, weights is null ? 0 : observed.Length)));
             best = Math.Max(best, agreement);
         }
-        return new(
-            EightBit.None, best, Floor,
-            string.Create(CultureInfo.InvariantCulture, $"At most {best:P1} of {exact.Length} validation responses would keep their score; served in fp32."));
+        return Exact(best, string.Create(
+            CultureInfo.InvariantCulture, $"At most {best:P1} of {exact.Length} validation responses would keep their score; served in fp32."));
+
+        (EncoderModel, EncoderPrecision) Exact(double agreement, string reason) => (model, new(EightBit.None, agreement, Floor, reason));
     }
+
+    static string Kept(double agreement, int validated, int observed) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{agreement:P1} of {validated} validation responses keep their score{(observed > 0 ? $"; weights rounded together on {observed} training responses" : "")}.");
+
+    static Dictionary<string, Tensor> Rounded(IReadOnlyDictionary<string, Tensor> encoder, IReadOnlyDictionary<string, Tensor> weights, EightBit eightBit)
+    {
+        var rounded = new Dictionary<string, Tensor>(encoder);
+        foreach (var (layer, weight) in weights.Where(weight => eightBit.HasFlag(Of(weight.Key))))
+            rounded[$"{layer}.weight"] = weight;
+        return rounded;
+    }
+
+    static EightBit Of(string layer) =>
+        layer.Contains(".attention.self.", StringComparison.Ordinal) ? EightBit.Projections
+        : layer.EndsWith(".attention.output.dense", StringComparison.Ordinal) ? EightBit.AttentionOutput
+        : layer.EndsWith(".intermediate.dense", StringComparison.Ordinal) ? EightBit.Up
+        : EightBit.Down;
 
     static double[] Scores(EncoderModel model, EightBit eightBit, ImmutableArray<FittedItem> items)
     {

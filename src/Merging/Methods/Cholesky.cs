@@ -47,6 +47,9 @@ sealed class Cholesky
         return new(lower);
     }
 
+    /// <summary>A row of L up to its diagonal.</summary>
+    public ReadOnlySpan<double> Row(int row) => lower.Row(row)[..(row + 1)];
+
     /// <summary>Solves X·A = B for the rows of X.</summary>
     /// <param name="rows">B, <c>[any, size]</c>; receives X.</param>
     public void SolveRows(Matrix rows)

@@ -51,6 +51,29 @@ public sealed unsafe class QuantizedMatrixTests
     }
 
     [Fact]
+    public void A_row_lies_on_255_steps_from_its_smallest_to_its_largest_number_with_zero_on_one_of_them()
+    {
+        for (var seed = 0; seed < 200; seed++)
+        {
+            var random = new Random(seed);
+            var (inputs, shift) = (16 * random.Next(1, 30), (random.Next(5) - 2) * .5f);
+            using var matrix = new QuantizedMatrix((new Tensor([1, inputs], new float[inputs]), new Tensor([1], [0]), 1f));
+            float[] x = [.. Enumerable.Range(0, inputs).Select(_ => MathF.Pow(random.NextSingle() - .5f, 3) + (shift * random.NextSingle()))];
+            var (rounded, scale) = (new byte[inputs], new RowScale());
+            fixed (float* from = x)
+            fixed (byte* bytes = rounded)
+                matrix.Quantize(from, inputs, 1, bytes, &scale);
+
+            var (top, bottom) = (Math.Max(0, x.Max()), Math.Min(0, x.Min()));
+            var perNumber = 255 / (top - bottom);
+            var zero = (int)MathF.Round(-bottom * perNumber);
+            Assert.Equal(new RowScale((top - bottom) / 255, zero), scale);
+            for (var i = 0; i < inputs; i++)
+                Assert.True(rounded[i] == Math.Clamp((int)MathF.Round(x[i] * perNumber) + zero, 0, 255), $"seed {seed}, input {i}");
+        }
+    }
+
+    [Fact]
     public void A_row_of_zeros_gives_the_bias()
     {
         using var matrix = new QuantizedMatrix((new Tensor([2, 16], [.. Enumerable.Range(0, 32).Select(i => (float)i)]), new Tensor([2], [3, -4]), 1f));
