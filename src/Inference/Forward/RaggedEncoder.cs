@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
@@ -17,11 +18,14 @@ public sealed unsafe class RaggedEncoder : IEncoder
     // Memory of a pass grows with its rows; more are encoded part by part, to the same result.
     const int RowsAtATime = 2048;
 
+    // Numbers of the embedding table that are checked at a time.
+    const int WordsAtATime = 1 << 14;
+
     readonly BertConfig config;
     readonly EncoderOutput output;
     readonly bool byExpert;
     readonly int stride;
-    readonly float[] words;
+    readonly ITensorStore words;
     readonly float[] positions;
     readonly Normalization embeddingNorm;
     readonly ImmutableArray<Layer> layers;
@@ -33,13 +37,14 @@ public sealed unsafe class RaggedEncoder : IEncoder
     /// <param name="eightBit">Linear layers that are rounded to eight bits; those with experts of any kind never are.</param>
     /// <exception cref="ArgumentException">A tensor is missing or has another shape.</exception>
     public RaggedEncoder(EncoderModel model, EncoderOutput output, EightBit eightBit = EightBit.None)
+        : this(Checked(model), output, eightBit, new TensorsInMemory(model.Shared))
     {
-        BertTensors.Check(model.Config, model.Shared);
-        if (!Runs(model))
-            throw new ArgumentException("The encoder has sizes or modules that only the runtime's graph knows.", nameof(model));
-        (config, this.output, stride) = (model.Config, output, PackedMatrix.StrideOf(model.Config.HiddenSize));
+    }
+
+    RaggedEncoder(EncoderModel model, EncoderOutput output, EightBit eightBit, ITensorStore words)
+    {
+        (config, this.output, stride, this.words) = (model.Config, output, PackedMatrix.StrideOf(model.Config.HiddenSize), words);
         byExpert = model is LowRankEncoder;
-        words = model.Shared[BertTensors.WordEmbeddings].Values;
         positions = PositionsAndType(model);
         embeddingNorm = ForwardLayers.Norm(model, "embeddings.LayerNorm");
         var depth = output.Layer < 0 ? output.Layer + config.Layers + 1 : output.Layer;
@@ -55,17 +60,32 @@ public sealed unsafe class RaggedEncoder : IEncoder
     /// <inheritdoc/>
     public bool ReadsExpert => byExpert;
 
-    /// <summary>Opens an encoder that <see cref="EncoderExport"/> wrote.</summary>
-    /// <param name="weights">Its <c>.safetensors</c> file.</param>
+    /// <summary>
+    /// Opens an encoder that <see cref="EncoderExport"/> wrote. Its layers are packed one after the other. The embedding table stays in the file, which is open
+    /// until the encoder is disposed: reading a token's row takes less than a hundredth of what the row costs in the layers.
+    /// </summary>
+    /// <param name="weights">Its <c>.safetensors</c> file; on Linux it may be deleted meanwhile, but not changed.</param>
     /// <param name="eightBit">Linear layers that are rounded to eight bits.</param>
     /// <returns>The encoder; null for one that only the runtime's graph knows, or of an earlier version that does not describe itself.</returns>
     /// <exception cref="InvalidCheckpointException">A tensor is missing or does not fit.</exception>
     public static RaggedEncoder? TryLoad(string weights, EightBit eightBit)
     {
-        using var file = SafetensorsFile.Open(weights);
-        return EncoderDescription.Read(file) is { } description && description.Load(file) is var model && Runs(model)
-            ? new(model, description.Output, eightBit)
-            : null;
+        var file = SafetensorsFile.Open(weights);
+        RaggedEncoder? encoder = null;
+        try
+        {
+            if (EncoderDescription.Read(file) is { } description && description.Open(file) is var model && Runs(model))
+            {
+                CheckWords(file);
+                encoder = new(model, description.Output, eightBit, new EncoderFile(model.Config, file));
+            }
+            return encoder;
+        }
+        finally
+        {
+            if (encoder is null)
+                file.Dispose();
+        }
     }
 
     /// <summary>Whether this processor's vectors are wide enough for the kernels to be worth it.</summary>
@@ -91,23 +111,29 @@ public sealed unsafe class RaggedEncoder : IEncoder
     {
         if (pooled.Length != responses.Length * HiddenSize)
             throw new ArgumentException($"{responses.Length} responses need {responses.Length * HiddenSize} values, not {pooled.Length}.", nameof(pooled));
+        foreach (var response in responses)
+        {
+            if (response.Ids.Length is var tokens && (tokens == 0 || tokens > MaxTokens))
+                throw new ArgumentException($"A response has {tokens} tokens; the encoder takes 1 to {MaxTokens}. Truncate when tokenizing.", nameof(responses));
+        }
         if (!workspaces.TryTake(out var workspace))
             workspace = new();
-        while (!responses.IsEmpty)
+        try
         {
-            var (count, rows) = (0, 0);
-            while (count < responses.Length && (count == 0 || rows + responses[count].Ids.Length <= RowsAtATime))
+            while (!responses.IsEmpty)
             {
-                var tokens = responses[count++].Ids.Length;
-                if (tokens == 0 || tokens > MaxTokens)
-                    throw new ArgumentException($"A response has {tokens} tokens; the encoder takes 1 to {MaxTokens}. Truncate when tokenizing.", nameof(responses));
-                rows += tokens;
+                var (count, rows) = (0, 0);
+                while (count < responses.Length && (count == 0 || rows + responses[count].Ids.Length <= RowsAtATime))
+                    rows += responses[count++].Ids.Length;
+                Pass(workspace, responses[..count], pooled[..(count * HiddenSize)]);
+                responses = responses[count..];
+                pooled = pooled[(count * HiddenSize)..];
             }
-            Pass(workspace, responses[..count], pooled[..(count * HiddenSize)]);
-            responses = responses[count..];
-            pooled = pooled[(count * HiddenSize)..];
         }
-        workspaces.Add(workspace);
+        finally
+        {
+            workspaces.Add(workspace);
+        }
     }
 
     /// <inheritdoc/>
@@ -115,6 +141,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
     {
         foreach (var layer in layers)
             layer.Dispose();
+        (words as IDisposable)?.Dispose();
         while (workspaces.TryTake(out var workspace))
             workspace.Dispose();
     }
@@ -140,9 +167,8 @@ public sealed unsafe class RaggedEncoder : IEncoder
             var ids = responses[batch.At(place)].Ids.Span;
             for (var token = 0; token < ids.Length; token++)
             {
-                System.Numerics.Tensors.TensorPrimitives.Add(
-                    words.AsSpan(ids[token] * width, width), positions.AsSpan(token * width, width),
-                    new Span<float>(hidden + ((nint)(batch.Start(place) + token) * stride), width));
+                var row = new Span<float>(hidden + ((nint)(batch.Start(place) + token) * stride), width);
+                TensorPrimitives.Add(words.Read(BertTensors.WordEmbeddings, ids[token] * width, row), positions.AsSpan(token * width, width), row);
             }
         }
         embeddingNorm.Apply(hidden, null, hidden, batch.Rows, stride);
@@ -154,8 +180,27 @@ public sealed unsafe class RaggedEncoder : IEncoder
         if (output.Pooling == Pooling.Cls)
             return;
         for (var token = 1; token < tokens; token++)
-            System.Numerics.Tensors.TensorPrimitives.Add(pooled, new ReadOnlySpan<float>(rows + ((nint)token * stride), pooled.Length), pooled);
-        System.Numerics.Tensors.TensorPrimitives.Divide(pooled, tokens, pooled);
+            TensorPrimitives.Add(pooled, new ReadOnlySpan<float>(rows + ((nint)token * stride), pooled.Length), pooled);
+        TensorPrimitives.Divide(pooled, tokens, pooled);
+    }
+
+    static EncoderModel Checked(EncoderModel model)
+    {
+        BertTensors.Check(model.Config, model.Shared);
+        return Runs(model) ? model : throw new ArgumentException("The encoder has sizes or modules that only the runtime's graph knows.", nameof(model));
+    }
+
+    // The rows are read unchecked while responses wait.
+    static void CheckWords(SafetensorsFile file)
+    {
+        var some = new float[WordsAtATime];
+        var length = file.Entries[BertTensors.WordEmbeddings].Length;
+        for (var start = 0; start < length; start += some.Length)
+        {
+            var part = some.AsSpan(0, Math.Min(some.Length, length - start));
+            file.Read(BertTensors.WordEmbeddings, start, part);
+            SafetensorsFile.RefuseNonFinite<float>(file.Path, BertTensors.WordEmbeddings, part, start);
+        }
     }
 
     static float[] PositionsAndType(EncoderModel model)
@@ -164,7 +209,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
         var sums = model.Shared[BertTensors.PositionEmbeddings].Values.ToArray();
         var type = model.Shared[BertTensors.TokenTypeEmbeddings].Values.AsSpan(0, width);
         for (var position = 0; position < model.Config.MaxPositions; position++)
-            System.Numerics.Tensors.TensorPrimitives.Add(sums.AsSpan(position * width, width), type, sums.AsSpan(position * width, width));
+            TensorPrimitives.Add(sums.AsSpan(position * width, width), type, sums.AsSpan(position * width, width));
         return sums;
     }
 }
