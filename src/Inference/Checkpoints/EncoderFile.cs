@@ -14,13 +14,6 @@ public sealed class EncoderFile : ITensorStore, IDisposable
     internal EncoderFile(BertConfig config, SafetensorsFile file, IReadOnlyDictionary<string, string> names) =>
         (Config, this.file, this.names, Shapes) = (config, file, names, BertTensors.Shapes(config));
 
-    /// <param name="config">Sizes of the encoder.</param>
-    /// <param name="file">The weights, by our names.</param>
-    internal EncoderFile(BertConfig config, SafetensorsFile file)
-        : this(config, file, BertTensors.Shapes(config).Keys.ToDictionary(name => name))
-    {
-    }
-
     /// <summary>Sizes of the encoder.</summary>
     public BertConfig Config { get; }
 

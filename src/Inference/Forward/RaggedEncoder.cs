@@ -18,14 +18,11 @@ public sealed unsafe class RaggedEncoder : IEncoder
     // Memory of a pass grows with its rows; more are encoded part by part, to the same result.
     const int RowsAtATime = 2048;
 
-    // Numbers of the embedding table that are checked at a time.
-    const int WordsAtATime = 1 << 14;
-
     readonly BertConfig config;
     readonly EncoderOutput output;
     readonly bool byExpert;
     readonly int stride;
-    readonly ITensorStore words;
+    readonly WordTable words;
     readonly float[] positions;
     readonly Normalization embeddingNorm;
     readonly ImmutableArray<Layer> layers;
@@ -37,11 +34,11 @@ public sealed unsafe class RaggedEncoder : IEncoder
     /// <param name="eightBit">Linear layers that are rounded to eight bits; those with experts of any kind never are.</param>
     /// <exception cref="ArgumentException">A tensor is missing or has another shape.</exception>
     public RaggedEncoder(EncoderModel model, EncoderOutput output, EightBit eightBit = EightBit.None)
-        : this(Checked(model), output, eightBit, new TensorsInMemory(model.Shared))
+        : this(Checked(model), output, eightBit, new WordsInMemory(model.Shared[BertTensors.WordEmbeddings].Values, model.Config.HiddenSize))
     {
     }
 
-    RaggedEncoder(EncoderModel model, EncoderOutput output, EightBit eightBit, ITensorStore words)
+    RaggedEncoder(EncoderModel model, EncoderOutput output, EightBit eightBit, WordTable words)
     {
         (config, this.output, stride, this.words) = (model.Config, output, PackedMatrix.StrideOf(model.Config.HiddenSize), words);
         byExpert = model is LowRankEncoder;
@@ -61,8 +58,8 @@ public sealed unsafe class RaggedEncoder : IEncoder
     public bool ReadsExpert => byExpert;
 
     /// <summary>
-    /// Opens an encoder that <see cref="EncoderExport"/> wrote. Its layers are packed one after the other. The embedding table stays in the file, which is open
-    /// until the encoder is disposed: reading a token's row takes less than a hundredth of what the row costs in the layers.
+    /// Opens an encoder that <see cref="EncoderExport"/> wrote. Its layers are packed one after the other. Most of the embedding table stays in the file, which is
+    /// open until the encoder is disposed.
     /// </summary>
     /// <param name="weights">Its <c>.safetensors</c> file; on Linux it may be deleted meanwhile, but not changed.</param>
     /// <param name="eightBit">Linear layers that are rounded to eight bits.</param>
@@ -76,8 +73,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
         {
             if (EncoderDescription.Read(file) is { } description && description.Open(file) is var model && Runs(model))
             {
-                CheckWords(file);
-                encoder = new(model, description.Output, eightBit, new EncoderFile(model.Config, file));
+                encoder = new(model, description.Output, eightBit, new StoredWords(model.Config, file));
             }
             return encoder;
         }
@@ -141,7 +137,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
     {
         foreach (var layer in layers)
             layer.Dispose();
-        (words as IDisposable)?.Dispose();
+        words.Dispose();
         while (workspaces.TryTake(out var workspace))
             workspace.Dispose();
     }
@@ -168,7 +164,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
             for (var token = 0; token < ids.Length; token++)
             {
                 var row = new Span<float>(hidden + ((nint)(batch.Start(place) + token) * stride), width);
-                TensorPrimitives.Add(words.Read(BertTensors.WordEmbeddings, ids[token] * width, row), positions.AsSpan(token * width, width), row);
+                TensorPrimitives.Add(words.Row(ids[token], row), positions.AsSpan(token * width, width), row);
             }
         }
         embeddingNorm.Apply(hidden, null, hidden, batch.Rows, stride);
@@ -188,19 +184,6 @@ public sealed unsafe class RaggedEncoder : IEncoder
     {
         BertTensors.Check(model.Config, model.Shared);
         return Runs(model) ? model : throw new ArgumentException("The encoder has sizes or modules that only the runtime's graph knows.", nameof(model));
-    }
-
-    // The rows are read unchecked while responses wait.
-    static void CheckWords(SafetensorsFile file)
-    {
-        var some = new float[WordsAtATime];
-        var length = file.Entries[BertTensors.WordEmbeddings].Length;
-        for (var start = 0; start < length; start += some.Length)
-        {
-            var part = some.AsSpan(0, Math.Min(some.Length, length - start));
-            file.Read(BertTensors.WordEmbeddings, start, part);
-            SafetensorsFile.RefuseNonFinite<float>(file.Path, BertTensors.WordEmbeddings, part, start);
-        }
     }
 
     static float[] PositionsAndType(EncoderModel model)

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ScoringService.Inference.Checkpoints;
 
 namespace ScoringService.Inference.Kernels;
@@ -11,8 +10,6 @@ sealed unsafe class PackedMatrix : IDisposable
 {
     /// <summary>Outputs of a panel.</summary>
     public const int Width = 48;
-
-    const int InputsAtATime = 64;
 
     readonly NativeArray<float> panels;
     readonly NativeArray<float> bias;
@@ -34,12 +31,13 @@ sealed unsafe class PackedMatrix : IDisposable
         var output = 0;
         foreach (var (weight, offset, scale) in layers)
         {
-            for (int row = 0, rows; row < offset.Length; row += rows, output += rows)
+            for (var row = 0; row < offset.Length; row++, output++)
             {
-                rows = Math.Min(Width - (output % Width), offset.Length - row);
-                for (var i = 0; i < rows; i++)
-                    bias.Start[output + i] = offset.Values[row + i] * scale;
-                Interleave(weight.Values.AsSpan(row * Inputs, rows * Inputs), Inputs, scale, Panel(output / Width) + (output % Width));
+                bias.Start[output] = offset.Values[row] * scale;
+                var to = Panel(output / Width) + (output % Width);
+                var from = weight.Values.AsSpan(row * Inputs, Inputs);
+                for (var i = 0; i < from.Length; i++)
+                    to[(nint)i * Width] = from[i] * scale;
             }
         }
         for (; output < Stride; output++)
@@ -76,21 +74,6 @@ sealed unsafe class PackedMatrix : IDisposable
     {
         panels.Dispose();
         bias.Dispose();
-    }
-
-    /// <summary>Rows of a weight become columns of a panel, part by part, so that what is written stays in the first-level cache.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Interleave(ReadOnlySpan<float> rows, int inputs, float scale, float* panel)
-    {
-        for (var first = 0; first < inputs; first += InputsAtATime)
-        {
-            var end = Math.Min(inputs, first + InputsAtATime);
-            for (int row = 0, column = 0; row < rows.Length; row += inputs, column++)
-            {
-                for (var i = first; i < end; i++)
-                    panel[((nint)i * Width) + column] = rows[row + i] * scale;
-            }
-        }
     }
 
     static int SumOfOutputs(ReadOnlySpan<(Tensor Weight, Tensor Bias, float Scale)> layers)

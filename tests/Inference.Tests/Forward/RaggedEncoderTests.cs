@@ -102,6 +102,22 @@ public sealed class RaggedEncoderTests
     }
 
     [Fact]
+    public void Rows_of_a_large_embedding_table_have_the_same_bits_in_memory_and_in_the_file()
+    {
+        using var directory = new TemporaryDirectory();
+        var config = Sizes(new Random(6)) with { VocabularySize = 9000 };
+        var model = RandomEncoders.Of("static", new Random(6), config, routedAttention: false);
+        EncoderExport.Write(directory.Path, "e", model, new());
+        using var made = new RaggedEncoder(model, new());
+        using var loaded = RaggedEncoder.TryLoad(directory["e.safetensors"], EightBit.None)!;
+        EncoderInput[] responses = [.. new[] { 0, 1, 4095, 4096, 4097, 8191, 8192, 8999 }.Select(id => new EncoderInput(new[] { id, 7 }))];
+
+        Assert.Equal(Encode(made, responses).SelectMany(vector => vector), Encode(loaded, responses).SelectMany(vector => vector));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Encode(loaded, new EncoderInput(new[] { 9000 })));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Encode(loaded, new EncoderInput(new[] { -1 })));
+    }
+
+    [Fact]
     public void The_file_of_a_loaded_encoder_may_be_deleted_where_the_system_deletes_open_files()
     {
         if (OperatingSystem.IsWindows())
