@@ -85,9 +85,9 @@ sealed partial class BundleActivation(
     {
         try
         {
-            // Verifying and loading takes seconds of processor time, and a job's thread is no place for a server's sessions.
+            // Verifying and loading takes processor time that students wait for, so it happens on one thread and gives way.
             var options = serving.Value with { Runtime = runtime.Value };
-            var scorer = await Task.Run(() => Scorer.Load(Bundle.Open(directory.Bundle(id)), options, executors), stop);
+            var scorer = await Task.Run(() => Scorer.Load(QuietThread.Run(() => Bundle.Open(directory.Bundle(id))), options, executors), stop);
             await active.ActivateAsync(scorer, stop);
             // What was read only to be packed is garbage as large as the encoders, and would stay until memory is short.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);

@@ -59,7 +59,7 @@ public sealed class Bundle
         var eightBit = encoder.Precision?.EightBit ?? EightBit.None;
         var wanted = eightBit != EightBit.None
             || (engine == ServingEngine.Auto && RaggedEncoder.IsFast && runtime.Provider == ExecutionProvider.Cpu);
-        if (wanted && RaggedEncoder.TryLoad(Path.Combine(directory, encoder.Weights), eightBit) is { } ragged)
+        if (wanted && QuietThread.Run(() => RaggedEncoder.TryLoad(Path.Combine(directory, encoder.Weights), eightBit)) is { } ragged)
             return ragged;
         return eightBit == EightBit.None
             ? EncoderSession.Load(GraphPath(encoder), runtime)

@@ -45,7 +45,7 @@ static partial class BundleLayout
     /// <summary>Size and hash of a file as it is on the disk.</summary>
     public static BundleFile Describe(string bundle, string path)
     {
-        using var file = new FileStream(Path.Combine(bundle, path), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 20);
+        using var file = new FileStream(Path.Combine(bundle, path), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
         return new(path, file.Length, Convert.ToHexStringLower(SHA256.HashData(file)));
     }
 

@@ -85,15 +85,15 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="InvalidCheckpointException">There is no such tensor, it has another format, or a value is NaN or infinite.</exception>
     public void Read(string name, Span<float> destination)
     {
-        var entry = Entry(name);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, entry.Length, nameof(destination));
-        Convert(entry, 0, destination);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, Entry(name).Length, nameof(destination));
+        Read(name, 0, destination);
         RefuseNonFinite<float>(Path, name, destination);
     }
 
     /// <summary>A part of a tensor in fp32, from F32, F16 or BF16, into memory of the caller; values are not checked.</summary>
     /// <remarks>
-    /// F32 is copied from the file, not through the map: a program that reads many files once spends more time on mapping pages than on copying them.
+    /// F32 is copied from the file, not through the map: a program that reads many files once spends more time on mapping pages than on copying them, and
+    /// mapped pages stay in the memory of a program that keeps the file open.
     /// </remarks>
     /// <param name="name">Name of the tensor.</param>
     /// <param name="start">Position of the part's first value.</param>

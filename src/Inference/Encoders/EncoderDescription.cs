@@ -49,37 +49,40 @@ sealed record EncoderDescription(EncoderKind Kind, BertConfig Config, EncoderOut
     /// <summary>The metadata of the encoder's file.</summary>
     public IReadOnlyDictionary<string, string> ToMetadata() => ImmutableDictionary<string, string>.Empty.Add(MetadataKey, JsonSerializer.Serialize(this, Format));
 
-    /// <summary>Reads the encoder that is described.</summary>
-    /// <exception cref="InvalidCheckpointException">A tensor is missing or does not fit.</exception>
-    public EncoderModel Load(SafetensorsFile file)
+    /// <summary>The encoder that is described. Names and shapes are checked; its large tensors are read when they are asked for, while the file is open.</summary>
+    /// <exception cref="InvalidCheckpointException">A tensor is missing or does not fit; later, when one is asked for, that it holds what it must not.</exception>
+    public EncoderModel Open(SafetensorsFile file)
     {
-        var shared = BertTensors.Shapes(Config).ToDictionary(tensor => tensor.Key, tensor => Fitting(file, tensor.Key, tensor.Value));
+        var shapes = BertTensors.Shapes(Config);
+        foreach (var (name, shape) in shapes)
+            CheckShape(file, name, shape);
+        var shared = new ReadWhenAsked<Tensor>(shapes.Keys, file.Read);
         return Kind switch
         {
-            EncoderKind.WeightEnsembling => new WeightEnsemblingEncoder(Config, shared, TaskVectors(file, shared), Router!, Routers(file)),
+            EncoderKind.WeightEnsembling => new WeightEnsemblingEncoder(Config, shared, TaskVectors(file, shapes), Router!, Routers(file)),
             EncoderKind.LowRank => new LowRankEncoder(Config, shared, Experts, Factors(file), Router, Routers(file)),
             _ => new StaticEncoder(Config, shared),
         };
     }
 
-    static Tensor Fitting(SafetensorsFile file, string name, ImmutableArray<int> shape)
+    static void CheckShape(SafetensorsFile file, string name, ImmutableArray<int> shape)
     {
-        var tensor = file.Read(name);
-        return tensor.Shape.AsSpan().SequenceEqual(shape.AsSpan())
-            ? tensor
-            : throw new InvalidCheckpointException(file.Path, name, $"is {tensor.Describe()}; its encoder asks for [{string.Join(',', shape)}].");
+        var asked = $"its encoder asks for [{string.Join(',', shape)}]";
+        if (!file.Entries.TryGetValue(name, out var entry))
+            throw new InvalidCheckpointException(file.Path, name, $"is not in the file; {asked}.");
+        if (!entry.Shape.AsSpan().SequenceEqual(shape.AsSpan()))
+            throw new InvalidCheckpointException(file.Path, name, $"is [{string.Join(',', entry.Shape)}]; {asked}.");
     }
 
-    Dictionary<string, ImmutableArray<TaskVector>> TaskVectors(SafetensorsFile file, Dictionary<string, Tensor> shared) => shared
-        .Where(tensor => StoredTaskVectors.Has(file, tensor.Key))
-        .ToDictionary(tensor => tensor.Key, tensor => StoredTaskVectors.Read(file, tensor.Key, Experts, tensor.Value.Length).ToImmutableArray());
+    ReadWhenAsked<ImmutableArray<TaskVector>> TaskVectors(SafetensorsFile file, IReadOnlyDictionary<string, ImmutableArray<int>> shapes) => new(
+        shapes.Keys.Where(name => StoredTaskVectors.Has(file, name)),
+        name => [.. StoredTaskVectors.Read(file, name, Experts, file.Entries[name].Length)]);
 
-    static Dictionary<string, Tensor> Routers(SafetensorsFile file) => Read(file, name => name.StartsWith("router", StringComparison.Ordinal));
+    static ReadWhenAsked<Tensor> Factors(SafetensorsFile file) =>
+        new(file.Entries.Keys.Where(name => name.Contains(".experts.", StringComparison.Ordinal)), file.Read);
 
-    static Dictionary<string, Tensor> Factors(SafetensorsFile file) => Read(file, name => name.Contains(".experts.", StringComparison.Ordinal));
-
-    static Dictionary<string, Tensor> Read(SafetensorsFile file, Func<string, bool> wanted) =>
-        file.Entries.Keys.Where(wanted).ToDictionary(name => name, file.Read);
+    static Dictionary<string, Tensor> Routers(SafetensorsFile file) =>
+        file.Entries.Keys.Where(name => name.StartsWith("router", StringComparison.Ordinal)).ToDictionary(name => name, file.Read);
 }
 
 /// <summary>How the parts of an encoder work together.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
@@ -21,7 +22,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
     readonly EncoderOutput output;
     readonly RowOrder order;
     readonly int stride;
-    readonly float[] words;
+    readonly WordTable words;
     readonly float[] positions;
     readonly Normalization embeddingNorm;
     readonly ImmutableArray<Layer> layers;
@@ -33,18 +34,19 @@ public sealed unsafe class RaggedEncoder : IEncoder
     /// <param name="eightBit">Linear layers that are rounded to eight bits; those with experts of any kind never are.</param>
     /// <exception cref="ArgumentException">A tensor is missing or has another shape.</exception>
     public RaggedEncoder(EncoderModel model, EncoderOutput output, EightBit eightBit = EightBit.None)
+        : this(Checked(model), output, eightBit, new WordsInMemory(model.Shared[BertTensors.WordEmbeddings].Values, model.Config.HiddenSize))
     {
-        BertTensors.Check(model.Config, model.Shared);
-        if (!Runs(model))
-            throw new ArgumentException("The encoder has sizes or modules that only the runtime's graph knows.", nameof(model));
-        (config, this.output, stride) = (model.Config, output, PackedMatrix.StrideOf(model.Config.HiddenSize));
+    }
+
+    RaggedEncoder(EncoderModel model, EncoderOutput output, EightBit eightBit, WordTable words)
+    {
+        (config, this.output, stride, this.words) = (model.Config, output, PackedMatrix.StrideOf(model.Config.HiddenSize), words);
         order = model switch
         {
             LowRankEncoder => RowOrder.Expert,
             WeightEnsemblingEncoder => RowOrder.Length,
             _ => RowOrder.Request,
         };
-        words = model.Shared[BertTensors.WordEmbeddings].Values;
         positions = PositionsAndType(model);
         embeddingNorm = ForwardLayers.Norm(model, "embeddings.LayerNorm");
         var depth = output.Layer < 0 ? output.Layer + config.Layers + 1 : output.Layer;
@@ -63,17 +65,31 @@ public sealed unsafe class RaggedEncoder : IEncoder
     /// <inheritdoc/>
     public int ResponsesSideBySide => layers.Any(layer => layer.Mlp is BlendedMlp { IsSideBySide: true }) ? SparseBlend.Lanes : 1;
 
-    /// <summary>Opens an encoder that <see cref="EncoderExport"/> wrote.</summary>
-    /// <param name="weights">Its <c>.safetensors</c> file.</param>
+    /// <summary>
+    /// Opens an encoder that <see cref="EncoderExport"/> wrote. Its layers are packed one after the other. Most of the embedding table stays in the file, which is
+    /// open until the encoder is disposed.
+    /// </summary>
+    /// <param name="weights">Its <c>.safetensors</c> file; on Linux it may be deleted meanwhile, but not changed.</param>
     /// <param name="eightBit">Linear layers that are rounded to eight bits.</param>
     /// <returns>The encoder; null for one that only the runtime's graph knows, or of an earlier version that does not describe itself.</returns>
     /// <exception cref="InvalidCheckpointException">A tensor is missing or does not fit.</exception>
     public static RaggedEncoder? TryLoad(string weights, EightBit eightBit)
     {
-        using var file = SafetensorsFile.Open(weights);
-        return EncoderDescription.Read(file) is { } description && description.Load(file) is var model && Runs(model)
-            ? new(model, description.Output, eightBit)
-            : null;
+        var file = SafetensorsFile.Open(weights);
+        RaggedEncoder? encoder = null;
+        try
+        {
+            if (EncoderDescription.Read(file) is { } description && description.Open(file) is var model && Runs(model))
+            {
+                encoder = new(model, description.Output, eightBit, new StoredWords(model.Config, file));
+            }
+            return encoder;
+        }
+        finally
+        {
+            if (encoder is null)
+                file.Dispose();
+        }
     }
 
     /// <summary>Whether this processor's vectors are wide enough for the kernels to be worth it.</summary>
@@ -99,25 +115,31 @@ public sealed unsafe class RaggedEncoder : IEncoder
     {
         if (pooled.Length != responses.Length * HiddenSize)
             throw new ArgumentException($"{responses.Length} responses need {responses.Length * HiddenSize} values, not {pooled.Length}.", nameof(pooled));
+        foreach (var response in responses)
+        {
+            if (response.Ids.Length is var tokens && (tokens == 0 || tokens > MaxTokens))
+                throw new ArgumentException($"A response has {tokens} tokens; the encoder takes 1 to {MaxTokens}. Truncate when tokenizing.", nameof(responses));
+        }
         if (!workspaces.TryTake(out var workspace))
             workspace = new();
-        while (!responses.IsEmpty)
+        try
         {
-            var (count, rows) = (0, 0);
-            while (count < responses.Length && (count == 0 || rows + responses[count].Ids.Length <= RowsAtATime))
+            while (!responses.IsEmpty)
             {
-                var tokens = responses[count++].Ids.Length;
-                if (tokens == 0 || tokens > MaxTokens)
-                    throw new ArgumentException($"A response has {tokens} tokens; the encoder takes 1 to {MaxTokens}. Truncate when tokenizing.", nameof(responses));
-                rows += tokens;
+                var (count, rows) = (0, 0);
+                while (count < responses.Length && (count == 0 || rows + responses[count].Ids.Length <= RowsAtATime))
+                    rows += responses[count++].Ids.Length;
+                if (count < responses.Length && count > ResponsesSideBySide)
+                    count -= count % ResponsesSideBySide;
+                Pass(workspace, responses[..count], pooled[..(count * HiddenSize)]);
+                responses = responses[count..];
+                pooled = pooled[(count * HiddenSize)..];
             }
-            if (count < responses.Length && count > ResponsesSideBySide)
-                count -= count % ResponsesSideBySide;
-            Pass(workspace, responses[..count], pooled[..(count * HiddenSize)]);
-            responses = responses[count..];
-            pooled = pooled[(count * HiddenSize)..];
         }
-        workspaces.Add(workspace);
+        finally
+        {
+            workspaces.Add(workspace);
+        }
     }
 
     /// <inheritdoc/>
@@ -125,6 +147,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
     {
         foreach (var layer in layers)
             layer.Dispose();
+        words.Dispose();
         while (workspaces.TryTake(out var workspace))
             workspace.Dispose();
     }
@@ -150,9 +173,8 @@ public sealed unsafe class RaggedEncoder : IEncoder
             var ids = responses[batch.At(place)].Ids.Span;
             for (var token = 0; token < ids.Length; token++)
             {
-                System.Numerics.Tensors.TensorPrimitives.Add(
-                    words.AsSpan(ids[token] * width, width), positions.AsSpan(token * width, width),
-                    new Span<float>(hidden + ((nint)(batch.Start(place) + token) * stride), width));
+                var row = new Span<float>(hidden + ((nint)(batch.Start(place) + token) * stride), width);
+                TensorPrimitives.Add(words.Row(ids[token], row), positions.AsSpan(token * width, width), row);
             }
         }
         embeddingNorm.Apply(hidden, null, hidden, batch.Rows, stride);
@@ -164,8 +186,14 @@ public sealed unsafe class RaggedEncoder : IEncoder
         if (output.Pooling == Pooling.Cls)
             return;
         for (var token = 1; token < tokens; token++)
-            System.Numerics.Tensors.TensorPrimitives.Add(pooled, new ReadOnlySpan<float>(rows + ((nint)token * stride), pooled.Length), pooled);
-        System.Numerics.Tensors.TensorPrimitives.Divide(pooled, tokens, pooled);
+            TensorPrimitives.Add(pooled, new ReadOnlySpan<float>(rows + ((nint)token * stride), pooled.Length), pooled);
+        TensorPrimitives.Divide(pooled, tokens, pooled);
+    }
+
+    static EncoderModel Checked(EncoderModel model)
+    {
+        BertTensors.Check(model.Config, model.Shared);
+        return Runs(model) ? model : throw new ArgumentException("The encoder has sizes or modules that only the runtime's graph knows.", nameof(model));
     }
 
     static float[] PositionsAndType(EncoderModel model)
@@ -174,7 +202,7 @@ public sealed unsafe class RaggedEncoder : IEncoder
         var sums = model.Shared[BertTensors.PositionEmbeddings].Values.ToArray();
         var type = model.Shared[BertTensors.TokenTypeEmbeddings].Values.AsSpan(0, width);
         for (var position = 0; position < model.Config.MaxPositions; position++)
-            System.Numerics.Tensors.TensorPrimitives.Add(sums.AsSpan(position * width, width), type, sums.AsSpan(position * width, width));
+            TensorPrimitives.Add(sums.AsSpan(position * width, width), type, sums.AsSpan(position * width, width));
         return sums;
     }
 }

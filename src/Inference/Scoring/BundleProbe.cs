@@ -43,11 +43,11 @@ sealed class BundleProbe(string bundle, ExecutorPool executors, BertTokenizer to
             await ProbeShared(encoder, items, cancel);
     }
 
-    /// <summary>A full batch of the longest responses on every executor: the largest buffers that scoring will ask for.</summary>
+    /// <summary>A full batch of the longest responses; one, because a student who comes meanwhile may have to wait for it.</summary>
     async Task WarmUp(ServedEncoder encoder, CancellationToken cancel)
     {
         var longest = tokenizer.Encode(string.Join(' ', Enumerable.Repeat(Texts[1], maxTokens)), maxTokens);
-        var count = executors.Executors * Math.Max(1, executors.Queue.BatchTokens / longest.Length);
+        var count = Math.Max(1, executors.Queue.BatchTokens / longest.Length);
         using var full = await Encode(encoder, [.. Enumerable.Repeat((longest, 0), count)], cancel);
     }
 

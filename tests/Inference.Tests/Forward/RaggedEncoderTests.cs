@@ -105,6 +105,83 @@ public sealed class RaggedEncoderTests
     }
 
     [Fact]
+    public void A_loaded_encoder_reads_its_embedding_table_from_the_file_until_it_is_disposed()
+    {
+        using var directory = new TemporaryDirectory();
+        var random = new Random(3);
+        var model = Of("static", random);
+        var responses = RandomEncoders.Responses(random, model, 5);
+        EncoderExport.Write(directory.Path, "e", model, new());
+        var path = directory["e.safetensors"];
+        using var made = new RaggedEncoder(model, new());
+
+        var loaded = RaggedEncoder.TryLoad(path, EightBit.None)!;
+        Assert.Throws<IOException>(() => Alone(path));
+        Assert.Equal(Encode(made, responses).SelectMany(vector => vector), Encode(loaded, responses).SelectMany(vector => vector));
+
+        loaded.Dispose();
+        Alone(path);
+
+        static void Alone(string file) => File.Open(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
+    }
+
+    [Fact]
+    public void Rows_of_a_large_embedding_table_have_the_same_bits_in_memory_and_in_the_file()
+    {
+        using var directory = new TemporaryDirectory();
+        var config = Sizes(new Random(6)) with { VocabularySize = 9000 };
+        var model = RandomEncoders.Of("static", new Random(6), config, routedAttention: false);
+        EncoderExport.Write(directory.Path, "e", model, new());
+        using var made = new RaggedEncoder(model, new());
+        using var loaded = RaggedEncoder.TryLoad(directory["e.safetensors"], EightBit.None)!;
+        EncoderInput[] responses = [.. new[] { 0, 1, 4095, 4096, 4097, 8191, 8192, 8999 }.Select(id => new EncoderInput(new[] { id, 7 }))];
+
+        Assert.Equal(Encode(made, responses).SelectMany(vector => vector), Encode(loaded, responses).SelectMany(vector => vector));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Encode(loaded, new EncoderInput(new[] { 9000 })));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Encode(loaded, new EncoderInput(new[] { -1 })));
+    }
+
+    [Fact]
+    public void The_file_of_a_loaded_encoder_may_be_deleted_where_the_system_deletes_open_files()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        using var directory = new TemporaryDirectory();
+        var random = new Random(4);
+        var model = Of("static", random);
+        var responses = RandomEncoders.Responses(random, model, 5);
+        EncoderExport.Write(directory.Path, "e", model, new());
+        using var loaded = RaggedEncoder.TryLoad(directory["e.safetensors"], EightBit.None)!;
+        var before = Encode(loaded, responses);
+
+        File.Delete(directory["e.safetensors"]);
+
+        Assert.Equal(before.SelectMany(vector => vector), Encode(loaded, responses).SelectMany(vector => vector));
+    }
+
+    [Theory]
+    [InlineData(BertTensors.WordEmbeddings)]
+    [InlineData("encoder.layer.1.output.dense.weight")]
+    public void A_stored_tensor_with_a_number_that_is_not_finite_is_refused_when_it_is_loaded(string tensor)
+    {
+        using var directory = new TemporaryDirectory();
+        var model = Of("static", new Random(5));
+        EncoderExport.Write(directory.Path, "e", model, new());
+        long last;
+        using (var file = SafetensorsFile.Open(directory["e.safetensors"]))
+            last = file.Entries[tensor].Offset + file.Entries[tensor].Bytes - sizeof(float);
+        using (var file = File.OpenHandle(directory["e.safetensors"], FileMode.Open, FileAccess.ReadWrite))
+            RandomAccess.Write(file, BitConverter.GetBytes(float.NaN), last);
+
+        var refused = Assert.Throws<InvalidCheckpointException>(() => RaggedEncoder.TryLoad(directory["e.safetensors"], EightBit.None));
+
+        Assert.Contains($"'{tensor}'", refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"position {model.Shared[tensor].Length - 1}", refused.Message, StringComparison.Ordinal);
+        // Nor does it hold on to the file.
+        File.Open(directory["e.safetensors"], FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
+    }
+
+    [Fact]
     public void More_rows_than_are_encoded_at_a_time_give_the_same_bits()
     {
         var random = new Random(1);
@@ -150,6 +227,22 @@ public sealed class RaggedEncoderTests
         using var ragged = new RaggedEncoder(Of("static", new Random(0)), new());
         var refused = Assert.Throws<ArgumentException>(() => Encode(ragged, new EncoderInput(new int[tokens])));
         Assert.Contains("1 to 20", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(new int[0])]
+    [InlineData(new[] { 1_000_000 })]
+    public void The_memory_of_a_pass_is_used_again_after_a_response_was_refused(int[] refused)
+    {
+        using var ragged = new RaggedEncoder(Of("static", new Random(0)), new());
+        var (good, pooled) = (new EncoderInput[] { new(new[] { 1, 2, 3 }) }, new float[ragged.HiddenSize]);
+        ragged.Encode(good, pooled);
+        Assert.ThrowsAny<ArgumentException>(() => ragged.Encode([new(refused)], pooled));
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        ragged.Encode(good, pooled);
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     static EncoderModel Of(string kind, Random random) => RandomEncoders.Of(kind, random, Sizes(random), routedAttention: false);
