@@ -6,9 +6,9 @@ namespace ScoringService.Inference.Batching;
 public sealed record QueueOptions
 {
     /// <summary>
-    /// Size of a batch in tokens, padding included: its longest response times its responses. A longer response runs alone. Default 256.
+    /// Size of a batch in tokens, padding included: its longest response times its responses. A longer response runs alone. Default 512.
     /// </summary>
-    [Range(1, 1 << 20)] public int BatchTokens { get; init; } = 256;
+    [Range(1, 1 << 20)] public int BatchTokens { get; init; } = 512;
 
     /// <summary>
     /// Tokens of interactive requests that may wait or run, over all encoders. A request that goes beyond is refused whole. Default 32,768.

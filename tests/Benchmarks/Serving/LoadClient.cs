@@ -23,7 +23,7 @@ sealed record LoadPlan
     public double? RequestsPerSecond { get; init; }
 
     /// <summary>Load before anything is measured, in seconds.</summary>
-    public double WarmUpSeconds { get; init; } = 3;
+    public double WarmUpSeconds { get; init; } = 6;
 
     /// <summary>Whether warming up ends as soon as a request is refused: then the queue is full.</summary>
     public bool WarmsUpUntilRefused { get; init; }
