@@ -161,7 +161,7 @@ public sealed class HostileRequestsTests(ServiceFixture fixture) : IClassFixture
             + $"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n"));
         var text = new byte[length];
         text.AsSpan().Fill((byte)'x');
-        """{"responses":[{"responseId":"r","text":\""""u8.CopyTo(text);
+        "{\"responses\":[{\"responseId\":\"r\",\"text\":\""u8.CopyTo(text);
         await stream.WriteAsync(text);
         using var reader = new StreamReader(stream, Encoding.UTF8);
         var answer = await reader.ReadToEndAsync();
