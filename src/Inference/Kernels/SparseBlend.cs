@@ -45,7 +45,7 @@ sealed unsafe class SparseBlend : IDisposable
         (Inputs, FilledOutputs, Experts) = (weight.Shape[1], (bias.Length + Outputs - 1) / Outputs * Outputs, weights.Length);
         tiles = new Tile[(Inputs + Depth - 1) / Depth * (FilledOutputs / Outputs)];
         shared = new((long)Inputs * FilledOutputs);
-        // As many as there are weights would be enough; most are kept by someone, but how many only sorting tells.
+        // Room for all weights: how many of them nobody keeps is known only when they are sorted.
         places = new((long)Inputs * FilledOutputs);
         var values = weights.Sum(expert => (long)expert.Length - expert.AsSpan().Count(0f));
         // A weight that many keep takes one more place, for their number.
