@@ -81,16 +81,18 @@ static class ForwardLayers
             return new TwoLayerMlp(
                 Project(model, eightBit.HasFlag(EightBit.Up), (up, 1f)), Project(model, eightBit.HasFlag(EightBit.Down), (down, 1f)));
         }
-        ImmutableArray<TaskVector> upVectors = routed.TaskVectors[$"{up}.weight"], downVectors = routed.TaskVectors[$"{down}.weight"];
-        var sparse = LaneMlp.IsFaster(upVectors) && LaneMlp.IsFaster(downVectors);
-        return new BlendedMlp(new(routed.Layout, routed.Routers, layer), Blend(up), Blend(down), sparse ? new(Lanes(up), Lanes(down)) : null);
+        // Read once each: a tensor of an encoder that is being loaded comes from its file whenever it is asked for.
+        var (first, second) = (Read(up), Read(down));
+        var sparse = LaneMlp.IsFaster(first.Weights) && LaneMlp.IsFaster(second.Weights);
+        return new BlendedMlp(new(routed.Layout, routed.Routers, layer), Blend(first), Blend(second), sparse ? new(Lanes(first), Lanes(second)) : null);
 
-        BlendedMatrix Blend(string linear) => new(
+        BlendedLinear Read(string linear) => new(
             model.Shared[$"{linear}.weight"], model.Shared[$"{linear}.bias"], routed.TaskVectors[$"{linear}.weight"], routed.TaskVectors[$"{linear}.bias"]);
 
-        SparseBlend Lanes(string linear) => new(
-            model.Shared[$"{linear}.weight"], model.Shared[$"{linear}.bias"],
-            [.. routed.TaskVectors[$"{linear}.weight"].Select(Values)], [.. routed.TaskVectors[$"{linear}.bias"].Select(Values)]);
+        static BlendedMatrix Blend(BlendedLinear linear) => new(linear.Weight, linear.Bias, linear.Weights, linear.Biases);
+
+        static SparseBlend Lanes(BlendedLinear linear) =>
+            new(linear.Weight, linear.Bias, [.. linear.Weights.Select(Values)], [.. linear.Biases.Select(Values)]);
 
         static float[] Values(TaskVector vector)
         {
@@ -120,3 +122,6 @@ static class ForwardLayers
             ? new(lowRank.Experts, inner, lowRank.Factors[LowRankEncoder.OuterOf(linear)], lowRank.Factors[LowRankEncoder.BiasOf(linear)])
             : null;
 }
+
+/// <summary>A linear layer with task vectors of its weight and bias.</summary>
+readonly record struct BlendedLinear(Tensor Weight, Tensor Bias, ImmutableArray<TaskVector> Weights, ImmutableArray<TaskVector> Biases);
