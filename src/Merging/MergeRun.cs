@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Evaluation;
@@ -200,7 +201,7 @@ public sealed class MergeRun(
             return new(new StaticEncoder(own.Config, own.Encoder), [new(sources.Item(alone), own.Head, references.Own[alone])], TimeSpan.Zero, 0);
 
         var (encoder, findings) = tried is null ? Make() : (tried.Encoder, tried.Findings);
-        using var session = EncoderSession.Create(encoder, new EncoderOutput(), runtime);
+        using var session = EncoderEngines.Open(encoder, new EncoderOutput(), runtime);
         var started = Stopwatch.GetTimestamp();
         PooledItem[] pooled = [.. group.Select((id, expert) => PooledItem.From(session, sources.Item(id), threads, stop, expert))];
         var elapsed = Stopwatch.GetElapsedTime(started);

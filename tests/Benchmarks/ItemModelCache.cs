@@ -16,7 +16,7 @@ static class ItemModelCache
         if (Directory.Exists(directory))
             return ItemModel.From(data.Item, Checkpoint.Load(directory), baseModel.Checkpoint);
 
-        var trained = new FineTuner(runtime, TimeProvider.System).Train(
+        var trained = new FineTuner(runtime.Threads, TimeProvider.System).Train(
             baseModel.Checkpoint.Config, baseModel.Checkpoint.Encoder, data, baseModel.Tokenizer.Encode, recipe, new ConsoleProgress(), stop).Model;
         Directory.CreateDirectory(cache);
         new Checkpoint(trained.Config, trained.Encoder, trained.Head, baseModel.Checkpoint.Tokenizer).Save(directory);

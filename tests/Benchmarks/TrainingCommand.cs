@@ -39,11 +39,11 @@ static class TrainingCommand
         var labels = data.Item.Labels.Length;
         var batches = data.Train.Chunk(BatchSize).Take(Batches).Where(batch => batch.Length == BatchSize).Select(batch => (
             Ids: batch.Select(response => baseModel.Tokenizer.Encode(response.Text, 128)).ToArray(),
-            Targets: batch.SelectMany(response => response.Labels.Select(holds => holds ? 1f : 0f)).ToArray())).ToArray();
+            Examples: batch.Select(Example).ToArray())).ToArray();
 
         var opening = Stopwatch.StartNew();
         var head = new Head(new([labels, checkpoint.Config.HiddenSize], new float[labels * checkpoint.Config.HiddenSize]), new([labels], new float[labels]));
-        using var trainer = new ItemTrainer(checkpoint.Config, checkpoint.Encoder, head, data.Item.Scoring, new(), runtime);
+        using var trainer = EncoderTrainer.ForItem(new(data.Item, checkpoint.Config, checkpoint.Encoder, head), new(), threads, stop);
         var openedIn = opening.Elapsed;
         using var encoder = EncoderSession.Create(checkpoint.Config, checkpoint.Encoder, new EncoderOutput(), runtime);
         var pooled = new float[BatchSize * checkpoint.Config.HiddenSize];
@@ -53,7 +53,7 @@ static class TrainingCommand
         for (var repeat = 0; repeat <= Repeats; repeat++)
         {
             var forwardRate = Rate(batches, batch => encoder.Encode(Array.ConvertAll(batch.Ids, ids => new EncoderInput(ids)), pooled));
-            var trainingRate = Rate(batches, batch => trainer.Step(batch.Ids, batch.Targets, 0.01f, stop));
+            var trainingRate = Rate(batches, batch => trainer.Step(batch.Examples, 0.01f));
             if (repeat == 0)
                 continue;
             forward.Add(forwardRate);
@@ -69,6 +69,9 @@ static class TrainingCommand
             ["openSeconds"] = openedIn.TotalSeconds,
             ["peakMiB"] = Process.GetCurrentProcess().PeakWorkingSet64 >> 20,
         });
+
+        TrainingExample Example(LabelledResponse response) =>
+            new(baseModel.Tokenizer.Encode(response.Text, 128), Item: 0, [.. response.Labels.Select(holds => holds ? 1f : 0f)]);
     }
 
     static double Rate<T>(T[] batches, Action<T> run)

@@ -532,7 +532,7 @@ public sealed class MergeRunTests
         var random = new Random(seed);
         var baseModel = new Checkpoint(TinyBert.Config, TinyBert.Encoder, null, new Dictionary<string, byte[]> { ["vocab.txt"] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n"u8.ToArray() });
         ImmutableArray<TokenizedItem> items = [.. Ids.Select((id, index) => MakeItem(id, 10 + index, random))];
-        var tuner = new FineTuner(Runtime, TimeProvider.System);
+        var tuner = new FineTuner(threads: 1, TimeProvider.System);
         var models = items.ToDictionary(item => item.Id, item =>
         {
             var ids = item.Data.Train.Concat(item.Data.Validation).Zip(item.Train.Concat(item.Validation)).ToDictionary(pair => pair.First.Text, pair => pair.Second);

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using ScoringService.Api.Items;
 using ScoringService.Api.Jobs;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Merging;
 using ScoringService.Merging.Evaluation;
 using ScoringService.Merging.Features;
@@ -22,7 +23,7 @@ sealed class TrainingJob(
         progress.Report(new("loading", 0, $"base model {request.BaseModel}"));
         var baseModel = baseModels.Load(request.BaseModel);
         // Side by side on one thread each: a small model's steps are too short to be shared among threads well.
-        var tuner = new FineTuner(runtime.Value with { Threads = 1 }, time);
+        var tuner = new FineTuner(threads: 1, time);
         var trained = new TrainedModelView[request.ItemIds.Length];
         var joint = new JointProgress(progress, trained.Length);
         Parallel.For(0, trained.Length, new() { MaxDegreeOfParallelism = jobs.Value.Threads, CancellationToken = stop }, i =>
@@ -38,7 +39,7 @@ sealed class TrainingJob(
         var trained = tuner.Train(config, baseModel.Checkpoint.Encoder, data, tokenizer.Encode, request, progress, stop);
 
         var maxTokens = Math.Min(request.MaxTokens, config.MaxPositions);
-        using var encoder = EncoderSession.Create(config, trained.Model.Encoder, new EncoderOutput(), runtime.Value with { Threads = 1 });
+        using var encoder = EncoderEngines.Open(new StaticEncoder(config, trained.Model.Encoder), new EncoderOutput(), runtime.Value with { Threads = 1 });
         var tokenized = TokenizedItem.From(data, text => tokenizer.Encode(text, maxTokens));
         var scores = SplitScores.Of(tokenized, encoder, trained.Model.Head, jobs.Value.Threads, stop);
         var hash = models.Add(trained.Model, baseModel.Checkpoint.Tokenizer, ItemModelSource.Trained, baseModel.Name, maxTokens, scores);

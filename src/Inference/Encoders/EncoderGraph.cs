@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Graphs;
 
@@ -18,6 +19,9 @@ public sealed class EncoderGraph
     /// <summary>Name of the input with the expert of each response, <c>[batch]</c>; only some encoders have it.</summary>
     public const string ExpertInput = "expert";
 
+    /// <summary>Names of the inputs that each run fills in; all others are the encoder's tensors.</summary>
+    public static readonly ImmutableArray<string> InputsOfARun = [IdsInput, MaskInput, ExpertInput];
+
     readonly Graph graph;
     readonly BertConfig config;
     readonly EncoderWeights weights;
@@ -29,7 +33,9 @@ public sealed class EncoderGraph
     /// <param name="weights">Its weights.</param>
     public EncoderGraph(Graph graph, BertConfig config, EncoderWeights weights)
     {
-        (this.graph, this.config, this.weights) = (graph, config, weights);
+        this.graph = graph;
+        this.config = config;
+        this.weights = weights;
         ids = graph.Input(IdsInput, ElementType.I64, ["batch", "tokens"]);
         Mask = graph.Input(MaskInput, ElementType.I64, ["batch", "tokens"]).ToFloating();
     }
@@ -54,12 +60,11 @@ public sealed class EncoderGraph
             throw new ArgumentOutOfRangeException(
                 nameof(layer), layer, $"The encoder has {config.Layers} layers: choose 0 to {config.Layers}, or −1 to −{config.Layers + 1} from the end.");
         }
-        var padding = ((Mask - 1) * 1e4).Reshape(["batch", 1, 1, "tokens"]);
         var hidden = Embeddings();
         for (var i = 0; i < depth; i++)
         {
             using var scope = graph.Scope($"encoder.layer.{i}");
-            hidden = EncoderLayer(hidden, padding, weights.Layers[i]);
+            hidden = EncoderLayer(hidden, weights.Layers[i]);
         }
         return hidden;
     }
@@ -73,27 +78,19 @@ public sealed class EncoderGraph
         return weights.EmbeddingNorm.Apply(words + positions + types).Reshape([(Dimension)"batch" * "tokens", config.HiddenSize]);
     }
 
-    Node EncoderLayer(Node x, Node padding, LayerWeights w)
+    Node EncoderLayer(Node x, LayerWeights w)
     {
-        var h = w.AttentionNorm.Apply(x + Attention(x, padding, w.Attention.For(x, Mask)));
+        var h = w.AttentionNorm.Apply(x + Attention(x, w.Attention.For(x, Mask)));
         using var scope = graph.Scope("mlp");
         return w.OutputNorm.Apply(h + w.Mlp.Apply(h, Mask));
     }
 
-    Node Attention(Node x, Node padding, AttentionWeights w)
+    Node Attention(Node x, AttentionWeights w)
     {
         using var scope = graph.Scope("attention");
-        var query = Heads(w.Query.Apply(x)).Transpose(0, 2, 1, 3);
-        var key = Heads(w.Key.Apply(x)).Transpose(0, 2, 3, 1);
-        var value = Heads(w.Value.Apply(x)).Transpose(0, 2, 1, 3);
-        var scores = query.MatMul(key) * (1 / Math.Sqrt(HeadSize));
-        var attended = (scores + padding).Softmax().MatMul(value);
-        return w.Output.Apply(attended.Transpose(0, 2, 1, 3).Reshape(x.Shape));
+        var query = w.Query.Apply(x);
+        return w.Output.Apply(query.Attention(w.Key.Apply(x), w.Value.Apply(x), Mask, config.AttentionHeads));
     }
-
-    int HeadSize => config.HiddenSize / config.AttentionHeads;
-
-    Node Heads(Node x) => x.Reshape(["batch", "tokens", config.AttentionHeads, HeadSize]);
 
     Node FirstToken(Node hidden) => hidden.Gather(graph.Range("batch") * graph.SizeOf("tokens"));
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using ScoringService.Inference.Checkpoints;
@@ -15,7 +16,6 @@ public sealed class EncoderSession : IEncoder
     const string ResponsesPerPassKey = "responses_per_pass";
 
     static readonly string[] Outputs = [PooledOutput];
-    static readonly string[] PerRun = [EncoderGraph.IdsInput, EncoderGraph.MaskInput, EncoderGraph.ExpertInput];
 
     readonly OpenedSession opened;
     readonly IReadOnlyList<string> inputs;
@@ -73,7 +73,7 @@ public sealed class EncoderSession : IEncoder
         // Weights are inputs, bound on every run: as parts of the model the runtime would copy them twice while it opens the session.
         var graph = Model(model, output, (graph, name, shape) => graph.Input(name, shape));
         var opened = runtime.Open(options => new InferenceSession(graph, options));
-        var values = opened.Session.InputNames.Except(PerRun).ToImmutableDictionary(name => name, name => Value(model.TensorOf(name)));
+        var values = opened.Session.InputNames.Except(EncoderGraph.InputsOfARun).ToImmutableDictionary(name => name, name => Value(model.TensorOf(name)));
         return new(opened, values);
     }
 
@@ -88,7 +88,7 @@ public sealed class EncoderSession : IEncoder
         {
             // What the graph does not find in the file by itself is stored compactly, and laid out here.
             using var file = SafetensorsFile.Open(Path.ChangeExtension(graphPath, ".safetensors"));
-            return new(opened, opened.Session.InputNames.Except(PerRun).ToImmutableDictionary(name => name, name =>
+            return new(opened, opened.Session.InputNames.Except(EncoderGraph.InputsOfARun).ToImmutableDictionary(name => name, name =>
                 Value(StoredTaskVectors.ReadStack(file, name, opened.Session.InputMetadata[name].Dimensions))));
         }
         catch
@@ -115,18 +115,21 @@ public sealed class EncoderSession : IEncoder
     unsafe void Pass(ReadOnlySpan<EncoderInput> responses, Span<float> pooled)
     {
         using var batch = TokenBatch.Pad(responses, MaxTokens);
+        using var ids = Value(batch.Ids, batch.Responses, batch.Tokens);
+        using var mask = Value(batch.Mask, batch.Responses, batch.Tokens);
+        using var experts = Value(batch.Experts, batch.Responses);
         fixed (float* memory = pooled)
         {
             using var output = OrtValue.CreateTensorValueWithData(
                 OrtMemoryInfo.DefaultInstance, TensorElementType.Float, [responses.Length, HiddenSize], (nint)memory, sizeof(float) * (long)pooled.Length);
             var values = new OrtValue[inputs.Count];
             for (var i = 0; i < values.Length; i++)
-                {
+            {
                 values[i] = inputs[i] switch
                 {
-                    EncoderGraph.IdsInput => batch.Ids,
-                    EncoderGraph.MaskInput => batch.Mask,
-                    EncoderGraph.ExpertInput => batch.Experts,
+                    EncoderGraph.IdsInput => ids,
+                    EncoderGraph.MaskInput => mask,
+                    EncoderGraph.ExpertInput => experts,
                     var name => weights[name],
                 };
             }
@@ -155,6 +158,9 @@ public sealed class EncoderSession : IEncoder
                 [ResponsesPerPassKey] = model.ResponsesPerPass.ToString(CultureInfo.InvariantCulture),
             });
     }
+
+    static OrtValue Value(ReadOnlyMemory<long> values, params long[] shape) =>
+        OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, MemoryMarshal.AsMemory(values), shape);
 
     static OrtValue Value(Checkpoints.Tensor tensor) =>
         OrtValue.CreateTensorValueFromMemory(tensor.Values, [.. tensor.Shape.Select(size => (long)size)]);

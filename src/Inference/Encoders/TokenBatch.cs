@@ -1,9 +1,8 @@
 using System.Buffers;
-using Microsoft.ML.OnnxRuntime;
 
 namespace ScoringService.Inference.Encoders;
 
-/// <summary>Responses padded to the longest of them, as an encoder reads them; its buffers are pooled, so dispose it after the run.</summary>
+/// <summary>Responses padded to the longest of them, as a graph reads them; its buffers are pooled, so dispose it after the run.</summary>
 public sealed class TokenBatch : IDisposable
 {
     readonly long[] ids;
@@ -12,23 +11,29 @@ public sealed class TokenBatch : IDisposable
 
     TokenBatch(int responses, int tokens)
     {
-        var length = responses * tokens;
-        (ids, mask, experts) = (ArrayPool<long>.Shared.Rent(length), ArrayPool<long>.Shared.Rent(length), ArrayPool<long>.Shared.Rent(responses));
-        ids.AsSpan(0, length).Clear();
-        mask.AsSpan(0, length).Clear();
-        Ids = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, ids.AsMemory(0, length), [responses, tokens]);
-        Mask = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, mask.AsMemory(0, length), [responses, tokens]);
-        Experts = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, experts.AsMemory(0, responses), [responses]);
+        Responses = responses;
+        Tokens = tokens;
+        ids = ArrayPool<long>.Shared.Rent(responses * tokens);
+        mask = ArrayPool<long>.Shared.Rent(responses * tokens);
+        experts = ArrayPool<long>.Shared.Rent(responses);
+        Array.Clear(ids);
+        Array.Clear(mask);
     }
 
+    /// <summary>Number of responses.</summary>
+    public int Responses { get; }
+
+    /// <summary>Tokens of the longest.</summary>
+    public int Tokens { get; }
+
     /// <summary>Token ids, 0 where padded; <c>[responses, tokens]</c>.</summary>
-    public OrtValue Ids { get; }
+    public ReadOnlyMemory<long> Ids => ids.AsMemory(0, Responses * Tokens);
 
     /// <summary>1 for a token, 0 for padding; <c>[responses, tokens]</c>.</summary>
-    public OrtValue Mask { get; }
+    public ReadOnlyMemory<long> Mask => mask.AsMemory(0, Responses * Tokens);
 
     /// <summary>The expert of each response, <c>[responses]</c>.</summary>
-    public OrtValue Experts { get; }
+    public ReadOnlyMemory<long> Experts => experts.AsMemory(0, Responses);
 
     /// <summary>Lays out responses.</summary>
     /// <param name="responses">At least one response.</param>
@@ -63,9 +68,6 @@ public sealed class TokenBatch : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Ids.Dispose();
-        Mask.Dispose();
-        Experts.Dispose();
         ArrayPool<long>.Shared.Return(ids);
         ArrayPool<long>.Shared.Return(mask);
         ArrayPool<long>.Shared.Return(experts);

@@ -6,9 +6,6 @@ public enum ElementType
     /// <summary>IEEE single precision: everything that trains and serves.</summary>
     Fp32 = 1,
 
-    /// <summary>Signed 64-bit integers: token ids, masks, shapes.</summary>
+    /// <summary>Signed 64-bit integers: token ids, masks, sizes.</summary>
     I64 = 7,
-
-    /// <summary>IEEE double precision: for checking gradients by finite differences.</summary>
-    Fp64 = 11,
 }

@@ -5,35 +5,42 @@ namespace ScoringService.Inference.Graphs;
 /// <summary>One operator of a graph, applied to its inputs. Immutable; made by the operators of <see cref="Node"/>.</summary>
 public sealed class Operation
 {
-    internal Operation(
-        Graph graph, int order, string scope, string type, ImmutableArray<Node> inputs, ImmutableDictionary<string, object> attributes,
-        IEnumerable<(ElementType Type, Shape Shape)> outputs)
+    internal Operation(Graph graph, int order, string scope, Operator does, ImmutableArray<Node> inputs, ElementType type, Shape shape)
     {
-        (Order, Scope, Type, Inputs, Attributes) = (order, scope, type, inputs, attributes);
-        Name = $"{(scope.Length == 0 ? "" : $"{scope}/")}{type}_{order}";
-        Outputs = [.. outputs.Select((output, i) => new Node(graph, i == 0 ? Name : $"{Name}:{i}", output.Type, output.Shape, this))];
+        Order = order;
+        Does = does;
+        Inputs = inputs;
+        Name = $"{(scope.Length == 0 ? "" : $"{scope}/")}{does.Name}_{order}";
+        Output = new Node(graph, Name, type, shape, this);
     }
 
     /// <summary>Position in the order of creation; always later than every operation that an input comes from.</summary>
     public int Order { get; }
 
-    /// <summary>The part of the model it belongs to, e.g. <c>encoder.layer.3/attention</c>.</summary>
-    public string Scope { get; }
+    /// <summary>What is done.</summary>
+    public Operator Does { get; }
 
-    /// <summary>Name of the ONNX operator.</summary>
-    public string Type { get; }
-
-    /// <summary>Unique name in the graph; profiles and messages of the runtime show it.</summary>
+    /// <summary>Unique name in the graph: its place in the model, its operator, its number. Profiles and messages show it.</summary>
     public string Name { get; }
 
     /// <summary>What it reads.</summary>
     public ImmutableArray<Node> Inputs { get; }
 
-    /// <summary>What it computes; the first is the operator's result, others are by-products such as the statistics of a normalization.</summary>
-    public ImmutableArray<Node> Outputs { get; }
+    /// <summary>What it computes.</summary>
+    public Node Output { get; }
 
-    internal ImmutableDictionary<string, object> Attributes { get; }
-
-    /// <summary>The value of an attribute that the operator was made with.</summary>
-    public T Attribute<T>(string name) => (T)Attributes[name];
+    /// <summary>The operations that some nodes need, each after those that it needs itself.</summary>
+    internal static IEnumerable<Operation> Behind(IEnumerable<Node> nodes)
+    {
+        var found = new SortedDictionary<int, Operation>();
+        var open = new Stack<Node>(nodes);
+        while (open.TryPop(out var node))
+        {
+            if (node.Producer is not { } producer || !found.TryAdd(producer.Order, producer))
+                continue;
+            foreach (var input in producer.Inputs)
+                open.Push(input);
+        }
+        return found.Values;
+    }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Merging.Features;
 using ScoringService.Merging.Heads;
 
@@ -22,7 +23,7 @@ public sealed record ReferenceScores(
     {
         var own = new Dictionary<string, SplitScores>();
         var frozenBase = new Dictionary<string, FittedItem>();
-        using var baseEncoder = EncoderSession.Create(sources.Base.Config, sources.Base.Encoder, new EncoderOutput(), runtime);
+        using var baseEncoder = EncoderEngines.Open(new StaticEncoder(sources.Base.Config, sources.Base.Encoder), new EncoderOutput(), runtime);
         var (encoderTime, responses) = (TimeSpan.Zero, 0);
         foreach (var item in sources.Items)
         {
@@ -35,7 +36,7 @@ public sealed record ReferenceScores(
 
             if (!sources.Models.TryGetValue(item.Id, out var model))
                 continue;
-            using var encoder = EncoderSession.Create(model.Config, model.Encoder, new EncoderOutput(), runtime);
+            using var encoder = EncoderEngines.Open(new StaticEncoder(model.Config, model.Encoder), new EncoderOutput(), runtime);
             own[item.Id] = SplitScores.Of(item, encoder, model.Head, threads, stop);
         }
         return new(own, frozenBase, encoderTime.TotalMilliseconds / Math.Max(1, responses));

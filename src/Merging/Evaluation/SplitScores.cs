@@ -47,7 +47,7 @@ public sealed record SplitScores(MetricSet? Validation, MetricSet? Test)
     /// <param name="head">The head.</param>
     /// <param name="threads">Forward passes under way at once.</param>
     /// <param name="stop">Stops between batches.</param>
-    public static SplitScores Of(TokenizedItem item, EncoderSession encoder, Head head, int threads, CancellationToken stop)
+    public static SplitScores Of(TokenizedItem item, IEncoder encoder, Head head, int threads, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(item);
         var pooled = new PooledItem(

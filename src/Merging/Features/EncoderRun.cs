@@ -1,58 +1,46 @@
-using Microsoft.ML.OnnxRuntime;
+using System.Collections.Immutable;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Graphs;
+using ScoringService.Inference.Torch;
+using TorchSharp;
+using TorchTensor = TorchSharp.torch.Tensor;
 
 namespace ScoringService.Merging.Features;
 
-/// <summary>An encoder run for any values of its graph, not only for its pooled output.</summary>
+/// <summary>An encoder run for any values of its graph, not only for its pooled output, on one thread a call.</summary>
 sealed class EncoderRun : IDisposable
 {
-    readonly InferenceSession session;
     readonly int maxTokens;
-    readonly Dictionary<string, OrtValue> weights = [];
-    readonly string[] outputs;
+    readonly TorchProgram program;
+    readonly ImmutableDictionary<string, TorchTensor> weights;
 
     /// <summary>Prepares a run.</summary>
-    /// <param name="encoder">The encoder.</param>
+    /// <param name="encoder">The encoder; its tensors are read in place.</param>
     /// <param name="graph">The graph it was built into, its tensors as inputs.</param>
     /// <param name="outputs">What a run returns.</param>
-    /// <param name="runtime">How it runs.</param>
-    public EncoderRun(EncoderModel encoder, Graph graph, IReadOnlyList<Node> outputs, RuntimeOptions runtime)
+    public EncoderRun(EncoderModel encoder, Graph graph, IReadOnlyList<Node> outputs)
     {
         maxTokens = encoder.Config.MaxPositions;
-        this.outputs = [.. outputs.Select((_, i) => $"output {i}")];
-        var model = graph.ToModel(this.outputs.Zip(outputs));
-        session = runtime.Open(options => new(model, options)).Session;
-        foreach (var name in session.InputNames.Where(name => name is not (EncoderGraph.IdsInput or EncoderGraph.MaskInput or EncoderGraph.ExpertInput)))
-        {
-            var tensor = encoder.TensorOf(name);
-            weights[name] = OrtValue.CreateTensorValueFromMemory(tensor.Values, [.. tensor.Shape.Select(size => (long)size)]);
-        }
+        program = new(graph, outputs);
+        weights = program.Inputs.Except(EncoderGraph.InputsOfARun).ToImmutableDictionary(
+            name => name, name => TorchMemory.InPlace(encoder.TensorOf(name)).DetachFromDisposeScope());
     }
 
     /// <summary>Runs the encoder over a batch.</summary>
     /// <returns>The values of each output, row-major.</returns>
     public float[][] Run(ReadOnlySpan<EncoderInput> responses)
     {
-        using var batch = TokenBatch.Pad(responses, maxTokens);
-        var names = session.InputNames;
-        using var options = new RunOptions();
-        using var results = session.Run(options, names, [.. names.Select(ValueOf)], outputs);
-        return [.. results.Select(result => result.GetTensorDataAsSpan<float>().ToArray())];
-
-        OrtValue ValueOf(string name) => name switch
-        {
-            EncoderGraph.IdsInput => batch.Ids,
-            EncoderGraph.MaskInput => batch.Mask,
-            EncoderGraph.ExpertInput => batch.Experts,
-            _ => weights[name],
-        };
+        using var inference = torch.inference_mode();
+        using var scope = Libtorch.Scope();
+        var batch = TorchBatch.Pad(responses, maxTokens);
+        return Array.ConvertAll(
+            program.Run(name => batch.ValueOf(name) ?? weights[name]), output => output.contiguous().Floats().ToArray());
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        session.Dispose();
+        program.Dispose();
         foreach (var weight in weights.Values)
             weight.Dispose();
     }

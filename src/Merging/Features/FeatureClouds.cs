@@ -1,5 +1,6 @@
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Merging.Alignment;
 using ScoringService.Merging.Recipes;
 using ScoringService.Merging.Training;
@@ -25,7 +26,7 @@ public static class FeatureClouds
         int[] drawn = [.. draws.SelectMany(draw => draw).Distinct()];
 
         var output = new EncoderOutput(recipe.Layer, recipe.Pooling);
-        using var encoder = EncoderSession.Create(model.Config, model.Encoder, output, runtime);
+        using var encoder = EncoderEngines.Open(new StaticEncoder(model.Config, model.Encoder), output, runtime);
         var features = PooledFeatures.Of(encoder, Array.ConvertAll(drawn, response => item.Train[response]), threads, stop);
 
         var row = drawn.Select((response, row) => (response, row)).ToDictionary(pair => pair.response, pair => pair.row);

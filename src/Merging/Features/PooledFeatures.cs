@@ -16,7 +16,7 @@ public static class PooledFeatures
     /// <param name="stop">Stops between batches.</param>
     /// <param name="expert">Position of the responses' item among those of the encoder.</param>
     /// <returns>Shape <c>[responses, hidden]</c>, in the order given.</returns>
-    public static Tensor Of(EncoderSession encoder, IReadOnlyList<int[]> responses, int threads, CancellationToken stop, int expert = 0)
+    public static Tensor Of(IEncoder encoder, IReadOnlyList<int[]> responses, int threads, CancellationToken stop, int expert = 0)
     {
         var hidden = encoder.HiddenSize;
         var pooled = new float[responses.Count * hidden];

@@ -16,7 +16,7 @@ public sealed record PooledItem(TokenizedItem Item, Tensor Train, Tensor Validat
     /// <param name="threads">Forward passes under way at once.</param>
     /// <param name="stop">Stops between batches.</param>
     /// <param name="expert">Position of the item among those of the encoder.</param>
-    public static PooledItem From(EncoderSession encoder, TokenizedItem item, int threads, CancellationToken stop, int expert = 0) => new(
+    public static PooledItem From(IEncoder encoder, TokenizedItem item, int threads, CancellationToken stop, int expert = 0) => new(
         item,
         PooledFeatures.Of(encoder, item.Train, threads, stop, expert),
         PooledFeatures.Of(encoder, item.Validation, threads, stop, expert),

@@ -58,41 +58,42 @@ public abstract record AdaptedMethod : MergeMethod
         if (Steps == 0)
             return rates.Keys.ToDictionary(name => name, model.TensorOf);
         var heads = StackedHeads.Of([.. group.Items.Select(item => item.Data.Item)], [.. group.Ids.Select(id => group.Models[id].Head)]);
-        using var trainer = new JointTrainer(model, rates, heads, headRate: null, Terms(), weightDecay: 0, work);
-        JointTraining.Run(trainer, Batches([.. Examples(group, work)]), Steps, _ => 1, "adaptation", work);
+        using var trainer = new EncoderTrainer(
+            model, rates, heads, headRate: null, Terms(), new(WeightDecay: 0), work.Threads, work.Stop);
+        ResumableTraining.Run(trainer, Batches([.. Examples(group, work)]), Steps, _ => 1, "adaptation", work);
         return trainer.Trained();
     }
 
     /// <summary>For each step, as many responses of every item, each item's in an order of its own, again and again.</summary>
-    IEnumerable<JointExample[]> Batches(ImmutableArray<JointExample>[] items)
+    IEnumerable<TrainingExample[]> Batches(ImmutableArray<TrainingExample>[] items)
     {
         var cycles = items.Select((examples, item) => Cycle(examples, new Random(Seed + item)).GetEnumerator()).ToArray();
         while (true)
             yield return [.. cycles.SelectMany(cycle => Enumerable.Range(0, BatchSize).Select(_ => Next(cycle)))];
 
-        static JointExample Next(IEnumerator<JointExample> cycle)
+        static TrainingExample Next(IEnumerator<TrainingExample> cycle)
         {
             cycle.MoveNext();
             return cycle.Current;
         }
     }
 
-    JointObjective Terms() => Objective switch
+    TrainingObjective Terms() => Objective switch
     {
         AdaptationObjective.Entropy => new() { Entropy = 1 },
         AdaptationObjective.Labels => new() { Targets = 1 },
         _ => new() { Targets = 1, Features = 1 },
     };
 
-    IEnumerable<ImmutableArray<JointExample>> Examples(MergeGroup group, MergeWork work) => Objective == AdaptationObjective.Distill
+    IEnumerable<ImmutableArray<TrainingExample>> Examples(MergeGroup group, MergeWork work) => Objective == AdaptationObjective.Distill
         ? Teacher.Of(group, work).Select((teacher, position) => teacher.Examples(position).ToImmutableArray())
         : group.Items.Select((item, position) => item.Train.Zip(item.Data.Train, (ids, response) =>
-            new JointExample(ids, position, [.. response.Labels.Select(holds => holds ? 1f : 0f)])).ToImmutableArray());
+            new TrainingExample(ids, position, [.. response.Labels.Select(holds => holds ? 1f : 0f)])).ToImmutableArray());
 
     /// <summary>The examples in random order, again and again.</summary>
-    static IEnumerable<JointExample> Cycle(ImmutableArray<JointExample> examples, Random random)
+    static IEnumerable<TrainingExample> Cycle(ImmutableArray<TrainingExample> examples, Random random)
     {
-        JointExample[] order = [.. examples];
+        TrainingExample[] order = [.. examples];
         while (true)
         {
             random.Shuffle(order);

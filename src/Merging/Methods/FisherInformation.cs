@@ -1,12 +1,14 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using Microsoft.ML.OnnxRuntime;
-using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Inference.Graphs;
+using ScoringService.Inference.Torch;
 using ScoringService.Merging.Features;
 using ScoringService.Merging.Heads;
 using ScoringService.Merging.Training;
+using Tensor = ScoringService.Inference.Checkpoints.Tensor;
+using TorchTensor = TorchSharp.torch.Tensor;
 
 namespace ScoringService.Merging.Methods;
 
@@ -17,9 +19,6 @@ namespace ScoringService.Merging.Methods;
 /// <remarks>Exact: a backward pass for each response and each of its <see cref="LogitInformation"/> rows; squares are summed in fp64.</remarks>
 public static class FisherInformation
 {
-    const string HeadWeight = "classifier.weight";
-    const string Rows = "rows";
-
     /// <summary>Responses whose gradients public code sums before it squares them.</summary>
     const int PublicCodeBatch = 32;
 
@@ -60,64 +59,39 @@ public static class FisherInformation
     static Dictionary<string, Tensor> MeanSquares(
         ItemModel model, IEnumerable<Pass> passes, int responses, IReadOnlyList<string> tensors, RuntimeOptions runtime, CancellationToken stop)
     {
-        var gradients = tensors.Select(name => GC.AllocateUninitializedArray<float>(model.Encoder[name].Length, pinned: true)).ToArray();
-        var sums = Array.ConvertAll(gradients, gradient => new double[gradient.Length]);
-
-        using var session = runtime.Open(options => new(GradientModel(model, tensors), options)).Session;
-        using var run = new RunOptions();
-        var weights = session.InputNames.Where(model.Encoder.ContainsKey).ToDictionary(name => name, name => Bind(model.Encoder[name]));
-        weights.Add(HeadWeight, Bind(model.Head.Weight));
-        var outputs = tensors.Select((name, i) => Bind(new(model.Encoder[name].Shape, gradients[i]))).ToArray();
-        try
+        var sums = tensors.Select(name => new double[model.Encoder[name].Length]).ToArray();
+        using var lifetime = Libtorch.Scope();
+        var graph = new Graph();
+        using var program = new TorchProgram(graph, [new StaticEncoder(model.Config, model.Encoder).Build(graph, graph.Input).Pooled(new())]);
+        var weights = program.Inputs.Where(model.Encoder.ContainsKey).ToDictionary(name => name, name => TorchMemory.InPlace(model.Encoder[name]));
+        TorchTensor[] variables = [.. tensors.Select(name => weights[name].requires_grad_(true))];
+        var head = TorchMemory.InPlace(model.Head.Weight);
+        foreach (var pass in passes)
         {
-            foreach (var pass in passes)
+            stop.ThrowIfCancellationRequested();
+            using var scope = Libtorch.Scope();
+            var batch = TorchBatch.Pad(Array.ConvertAll(pass.Responses, ids => new EncoderInput(ids)), model.Config.MaxPositions);
+            var pooled = program.Run(name => batch.ValueOf(name) ?? weights[name])[0];
+            // A head's bias adds the same to every response and has no part in the gradient of Σ rows·logits.
+            var logits = pooled.mm(head.t());
+            var sum = (logits * TorchMemory.Copy(pass.Rows, pass.Responses.Length, model.Head.Labels)).sum();
+            sum.backward();
+            foreach (var (variable, squares) in variables.Zip(sums))
             {
-                stop.ThrowIfCancellationRequested();
-                using var batch = TokenBatch.Pad(Array.ConvertAll(pass.Responses, ids => new EncoderInput(ids)), model.Config.MaxPositions);
-                using var rows = Bind(new([pass.Responses.Length, model.Head.Labels], pass.Rows));
-                var inputs = session.InputNames.Select(name => name switch
-                {
-                    EncoderGraph.IdsInput => batch.Ids,
-                    EncoderGraph.MaskInput => batch.Mask,
-                    Rows => rows,
-                    _ => weights[name],
-                });
-                session.Run(run, session.InputNames, [.. inputs], session.OutputNames, outputs);
-                for (var i = 0; i < sums.Length; i++)
-                    AddSquares(gradients[i], sums[i]);
+                AddSquares(variable.grad!.contiguous().Floats(), squares);
+                variable.grad = null;
             }
-        }
-        finally
-        {
-            foreach (var value in weights.Values.Concat(outputs))
-                value.Dispose();
         }
         return tensors.Select((name, i) => KeyValuePair.Create(
             name, new Tensor(model.Encoder[name].Shape, Array.ConvertAll(sums[i], sum => (float)(sum / responses))))).ToDictionary();
     }
 
-    // The gradient of Σ rows·logits. A head's bias adds the same to every response and has no part in it.
-    static byte[] GradientModel(ItemModel model, IReadOnlyList<string> tensors)
-    {
-        var graph = new Graph();
-        var nodes = new Dictionary<string, Node>();
-        var weights = EncoderWeights.Declare(model.Config, (name, shape) => nodes[name] = graph.Input(name, shape));
-        var pooled = new EncoderGraph(graph, model.Config, weights).Pooled(new());
-        var logits = pooled.Gemm(graph.Input(HeadWeight, Shape.Of(model.Head.Weight.Shape)), transposeRight: true);
-        var sum = (logits * graph.Input(Rows, logits.Shape)).Sum(0, 1);
-        var gradients = Gradients.Of(sum, [.. tensors.Select(name => nodes[name])]);
-        return graph.ToModel(tensors.Zip(gradients, (name, gradient) => ($"gradient of {name}", gradient)).ToArray());
-    }
-
     static float[][] Logits(ItemModel model, IReadOnlyList<int[]> responses, RuntimeOptions runtime, CancellationToken stop)
     {
         ArgumentOutOfRangeException.ThrowIfZero(responses.Count, nameof(responses));
-        using var encoder = EncoderSession.Create(model.Config, model.Encoder, new(), runtime);
+        using var encoder = EncoderEngines.Open(new StaticEncoder(model.Config, model.Encoder), new(), runtime);
         return LinearHead.Logits(model.Head, PooledFeatures.Of(encoder, responses, threads: 1, stop)).Values.Chunk(model.Head.Labels).ToArray();
     }
-
-    static OrtValue Bind(Tensor tensor) =>
-        OrtValue.CreateTensorValueFromMemory(tensor.Values, [.. tensor.Shape.Select(size => (long)size)]);
 
     static void AddSquares(ReadOnlySpan<float> gradient, Span<double> sums)
     {

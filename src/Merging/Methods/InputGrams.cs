@@ -44,7 +44,7 @@ public static class InputGrams
         var mask = model.Mask.Reshape([(Dimension)"batch" * "tokens", 1]);
         var sums = layers.ToDictionary(entry => entry.Value[0], entry => new Matrix(Width(entry.Key), Width(entry.Key)));
         var outputs = layers.Keys.Select(input => (input * mask).Gemm(input, transposeLeft: true)).ToArray();
-        using var run = new EncoderRun(new StaticEncoder(config, encoder), graph, outputs, runtime);
+        using var run = new EncoderRun(new StaticEncoder(config, encoder), graph, outputs);
         foreach (var batch in Batches(responses))
         {
             stop.ThrowIfCancellationRequested();

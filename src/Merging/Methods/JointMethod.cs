@@ -3,6 +3,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Features;
@@ -53,19 +54,20 @@ public abstract record JointMethod : MergeMethod
     /// <param name="work">How it runs.</param>
     private protected StaticEncoder Train(
         IReadOnlyDictionary<string, Tensor> start, MergeGroup group, ImmutableArray<ImmutableArray<LabelledResponse>> labelled,
-        ImmutableArray<JointExample> examples, JointObjective objective, MergeWork work)
+        ImmutableArray<TrainingExample> examples, TrainingObjective objective, MergeWork work)
     {
         var encoder = new StaticEncoder(group.Config, start);
         var heads = FirstHeads(encoder, group.Items, labelled, work);
         var rates = BertTensors.Shapes(group.Config).Keys.Except(BertTensors.EmbeddingTables).ToDictionary(name => name, _ => (float)LearningRate);
-        using var trainer = new JointTrainer(encoder, rates, heads, (float)HeadLearningRate, objective, (float)WeightDecay, work);
+        using var trainer = new EncoderTrainer(
+            encoder, rates, heads, (float)HeadLearningRate, objective, new((float)WeightDecay), work.Threads, work.Stop);
 
         var schedule = new LearningRateSchedule(Epochs * ((examples.Length + BatchSize - 1) / BatchSize), WarmupFraction: .1);
-        JointTraining.Run(trainer, Batches(examples), schedule.Steps, schedule.Factor, "joint training", work);
+        ResumableTraining.Run(trainer, Batches(examples), schedule.Steps, schedule.Factor, "joint training", work);
         return encoder with { Shared = trainer.Shared() };
     }
 
-    IEnumerable<JointExample[]> Batches(ImmutableArray<JointExample> examples)
+    IEnumerable<TrainingExample[]> Batches(ImmutableArray<TrainingExample> examples)
     {
         var random = new Random(Seed);
         int[] lengths = [.. examples.Select(example => example.Ids.Length)];
@@ -80,7 +82,7 @@ public abstract record JointMethod : MergeMethod
     static StackedHeads FirstHeads(
         StaticEncoder encoder, ImmutableArray<TokenizedItem> items, ImmutableArray<ImmutableArray<LabelledResponse>> labelled, MergeWork work)
     {
-        using var session = EncoderSession.Create(encoder, new(), work.Runtime);
+        using var session = EncoderEngines.Open(encoder, new(), work.Runtime);
         Tensor[] features = [.. items.Select(item => PooledFeatures.Of(session, item.Train, work.Threads, work.Stop))];
         var heads = new Head[items.Length];
         Parallel.For(0, heads.Length, new() { MaxDegreeOfParallelism = work.Threads, CancellationToken = work.Stop }, i =>

@@ -21,7 +21,7 @@ public sealed record MultiTask : JointMethod
         group,
         [.. group.Items.Select(item => item.Data.Train)],
         [.. group.Items.SelectMany((item, position) => item.Train.Zip(item.Data.Train, (ids, response) =>
-            new JointExample(ids, position, [.. response.Labels.Select(holds => holds ? 1f : 0f)])))],
+            new TrainingExample(ids, position, [.. response.Labels.Select(holds => holds ? 1f : 0f)])))],
         new() { Targets = 1 },
         work);
 }

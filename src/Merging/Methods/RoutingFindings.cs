@@ -51,7 +51,7 @@ public sealed record RoutingFindings(ImmutableArray<ModuleRouting> Modules, Immu
         if (built is null)
             return null;
         var pooled = built.Pooled(new());
-        using var run = new EncoderRun(encoder, graph, [pooled, .. routing], work.Runtime);
+        using var run = new EncoderRun(encoder, graph, [pooled, .. routing]);
 
         var statistics = routing.Select(_ => new Statistics(group.Ids.Length)).ToArray();
         var prevalence = ImmutableArray.CreateBuilder<LabelPrevalence>();

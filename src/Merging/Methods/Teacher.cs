@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Numerics.Tensors;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Features;
@@ -20,7 +21,7 @@ sealed record Teacher(TokenizedItem Item, Tensor Features, ImmutableArray<float[
     public static ImmutableArray<Teacher> Of(MergeGroup group, MergeWork work) => [.. group.Items.Select(item =>
     {
         var model = group.Models[item.Id];
-        using var encoder = EncoderSession.Create(model.Config, model.Encoder, new(), work.Runtime);
+        using var encoder = EncoderEngines.Open(new StaticEncoder(model.Config, model.Encoder), new(), work.Runtime);
         var features = PooledFeatures.Of(encoder, item.Train, work.Threads, work.Stop);
         var logits = LinearHead.Logits(model.Head, features).Values.Chunk(model.Head.Labels);
         return new Teacher(item, features, [.. logits.Select(row => Probability(item.Data.Item.Scoring, row))]);
@@ -28,11 +29,11 @@ sealed record Teacher(TokenizedItem Item, Tensor Features, ImmutableArray<float[
 
     /// <summary>The training responses as examples to be matched.</summary>
     /// <param name="position">Position of the item in its group.</param>
-    public IEnumerable<JointExample> Examples(int position)
+    public IEnumerable<TrainingExample> Examples(int position)
     {
         var hidden = Features.Shape[1];
         return Item.Train.Select((ids, row) =>
-            new JointExample(ids, position, Probabilities[row], Features.Values.AsSpan(row * hidden, hidden).ToArray()));
+            new TrainingExample(ids, position, Probabilities[row], Features.Values.AsSpan(row * hidden, hidden).ToArray()));
     }
 
     /// <summary>The training responses labelled as the model scores them.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using ScoringService.Merging.Methods;
 
@@ -79,7 +80,7 @@ sealed class MethodSearch(Auto auto, TimeProvider time)
     /// <summary>What kept a method from being carried out; null for a failure that is none of the method's.</summary>
     static string? ReasonOf(Exception failure) => failure switch
     {
-        MergeException or ArithmeticException or OnnxRuntimeException => failure.Message,
+        MergeException or ArithmeticException or OnnxRuntimeException or ExternalException => failure.Message,
         AggregateException several when several.Flatten().InnerExceptions is { Count: > 0 } all && all.All(inner => ReasonOf(inner) is not null) =>
             ReasonOf(all[0]),
         _ => null,

@@ -28,7 +28,8 @@ public sealed class AdamW
     /// <param name="threads">Threads that work on an update; 0 for all.</param>
     public AdamW(IReadOnlyList<Parameter> parameters, float weightDecay, float clipNorm, int threads = 0)
     {
-        (this.weightDecay, this.clipNorm) = (weightDecay, clipNorm);
+        this.weightDecay = weightDecay;
+        this.clipNorm = clipNorm;
         moments = [.. parameters.Select(parameter => new Moments(parameter))];
         slices = [.. moments.SelectMany(Slices)];
         parallel = new() { MaxDegreeOfParallelism = threads == 0 ? -1 : threads };
@@ -63,7 +64,7 @@ public sealed class AdamW
     {
         var squares = 0.0;
         foreach (var slice in slices)
-            squares += TensorPrimitives.SumOfSquares<float>(slice.Gradient);
+            squares += TensorPrimitives.SumOfSquares(slice.Gradient);
         return (float)Math.Sqrt(squares);
     }
 
@@ -112,7 +113,7 @@ public sealed class AdamW
     {
         public Span<float> Values => Parameter.Values.AsSpan(Start, Length);
 
-        public Span<float> Gradient => Parameter.Gradient.AsSpan(Start, Length);
+        public ReadOnlySpan<float> Gradient => Parameter.Gradient.Slice(Start, Length);
 
         public Span<float> FirstMoment => First.AsSpan(Start, Length);
 

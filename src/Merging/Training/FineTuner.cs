@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Evaluation;
@@ -13,9 +13,9 @@ using ScoringService.Merging.Heads;
 namespace ScoringService.Merging.Training;
 
 /// <summary>Makes item models: fine-tunes a base model with a new head on an item's labelled responses.</summary>
-/// <param name="runtime">How the training graph runs.</param>
+/// <param name="threads">Threads at work at once; at least 1.</param>
 /// <param name="time">Clock for the time left.</param>
-public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
+public sealed class FineTuner(int threads, TimeProvider time)
 {
     /// <summary>Trains until the recipe's last epoch, or until validation no longer improves, and keeps the best epoch's weights.</summary>
     /// <remarks>The same data, recipe and build give the same weights, bit for bit, on any number of threads.</remarks>
@@ -41,7 +41,7 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
             throw new ArgumentException($"Item '{item.Id}' has no training responses; upload some with split=train.", nameof(data));
 
         var random = new Random(recipe.Seed);
-        using var trainer = new ItemTrainer(config, baseModel, StartingHead(), item.Scoring, recipe, runtime);
+        using var trainer = EncoderTrainer.ForItem(new(item, config, baseModel, StartingHead()), recipe, threads, stop);
         int[] lengths = [.. training.Select(example => example.Ids.Length)];
         var stepsPerEpoch = (training.Length + recipe.BatchSize - 1) / recipe.BatchSize;
         var schedule = new LearningRateSchedule(recipe.Epochs * stepsPerEpoch, recipe.WarmupFraction);
@@ -55,29 +55,39 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
             var loss = 0.0;
             foreach (var batch in Minibatches.OfSimilarLength(lengths, recipe.BatchSize, random))
             {
-                var result = trainer.Step(Ids(training, batch), Targets(training, batch), schedule.Factor(step), stop);
-                if (!float.IsFinite(result.Loss) || !float.IsFinite(result.GradientNorm))
-                    throw new ArithmeticException($"Training of '{item.Id}' diverged in step {step + 1}; lower encoderLearningRate or headLearningRate.");
-                loss += result.Loss * batch.Length / training.Length;
-                step++;
-                progress.Report(new("training", (double)step / schedule.Steps, Describe(epoch, result.Loss)));
+                var stepLoss = Step([.. batch.Select(i => training[i])]);
+                loss += stepLoss * batch.Length / training.Length;
+                progress.Report(new("training", (double)step / schedule.Steps, Describe(epoch, stepLoss)));
             }
 
-            epochs.Add(new(loss, validation.Length == 0 ? null : ValidationLoss(trainer, item.Scoring, validation, stop)));
+            epochs.Add(new(loss, validation.Length == 0 ? null : ValidationLoss(trainer, item, validation)));
             if (epochs[^1].ValidationLoss is not { } reached || reached < best.Loss)
-                best = (epoch, epochs[^1].ValidationLoss ?? best.Loss, new(item, config, trainer.Encoder(), trainer.Head()));
+                best = (epoch, epochs[^1].ValidationLoss ?? best.Loss, new(item, config, trainer.Shared(), trainer.Heads()[0]));
         }
         return new(best.Model!, epochs.ToImmutable(), best.Epoch);
+
+        double Step(TrainingExample[] batch)
+        {
+            try
+            {
+                return trainer.Step(batch, schedule.Factor(step++)).Loss;
+            }
+            catch (ArithmeticException e)
+            {
+                throw new ArithmeticException(
+                    $"Training of '{item.Id}' diverged in step {step}; lower encoderLearningRate or headLearningRate.", e);
+            }
+        }
 
         // Fitted on the base's features first: a random head's first gradients would distort them (Kumar et al. 2022, LP-FT).
         Head StartingHead()
         {
-            using var encoder = EncoderSession.Create(config, baseModel, new(), runtime);
+            using var encoder = EncoderEngines.Open(new StaticEncoder(config, baseModel), new(), new() { Threads = 1 });
             var features = PooledFeatures.Of(encoder, [.. training.Select(example => example.Ids)], threads: 1, stop);
             return HeadFitter.Fit(item, new(features, data.Train), stop).Head;
         }
 
-        ImmutableArray<Example> Examples(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(response =>
+        ImmutableArray<TrainingExample> Examples(ImmutableArray<LabelledResponse> responses) => [.. responses.Select(response =>
         {
             if (response.Labels.Length != item.Labels.Length || item.Scoring == ScoringKind.MultiClass && response.Labels.Count(holds => holds) != 1)
             {
@@ -85,10 +95,10 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
                     $"Response '{response.Id}' of item '{item.Id}' has {response.Labels.Count(holds => holds)} of {response.Labels.Length} labels; "
                     + $"the item has {item.Labels.Length}{(item.Scoring == ScoringKind.MultiClass ? ", of which exactly one holds" : "")}.", nameof(data));
             }
-            return new Example(tokenize(response.Text, maxTokens), [.. response.Labels.Select(holds => holds ? 1f : 0f)]);
+            return new TrainingExample(tokenize(response.Text, maxTokens), Item: 0, [.. response.Labels.Select(holds => holds ? 1f : 0f)]);
         })];
 
-        string Describe(int epoch, float loss)
+        string Describe(int epoch, double loss)
         {
             var left = time.GetElapsedTime(started) / step * (schedule.Steps - step);
             return string.Create(
@@ -97,23 +107,10 @@ public sealed class FineTuner(RuntimeOptions runtime, TimeProvider time)
     }
 
     // At its best temperature: fine-tuning grows ever surer of itself, and a plain loss would stop it while its decisions still improve.
-    static double ValidationLoss(ItemTrainer trainer, ScoringKind scoring, ImmutableArray<Example> examples, CancellationToken stop)
+    static double ValidationLoss(EncoderTrainer trainer, Item item, ImmutableArray<TrainingExample> examples)
     {
-        const int batchSize = 32;
-        var (logits, targets) = (new List<float>(), new List<float>());
-        foreach (var batch in Enumerable.Range(0, examples.Length).OrderBy(i => examples[i].Ids.Length).Chunk(batchSize))
-        {
-            var scored = new float[batch.Length * trainer.Labels];
-            trainer.Score(Ids(examples, batch), scored, stop);
-            logits.AddRange(scored);
-            targets.AddRange(Targets(examples, batch));
-        }
-        return TemperatureScaling.Fit(scoring, CollectionsMarshal.AsSpan(logits), CollectionsMarshal.AsSpan(targets), trainer.Labels).Loss;
+        var logits = trainer.Score(examples);
+        float[] targets = [.. examples.SelectMany(example => example.Targets!)];
+        return TemperatureScaling.Fit(item.Scoring, logits, targets, item.Labels.Length).Loss;
     }
-
-    static int[][] Ids(ImmutableArray<Example> examples, int[] batch) => Array.ConvertAll(batch, i => examples[i].Ids);
-
-    static float[] Targets(ImmutableArray<Example> examples, int[] batch) => [.. batch.SelectMany(i => examples[i].Targets)];
-
-    sealed record Example(int[] Ids, float[] Targets);
 }

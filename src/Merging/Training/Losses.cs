@@ -1,41 +1,38 @@
 using System.Numerics.Tensors;
-using ScoringService.Inference.Graphs;
 using ScoringService.Inference.Scoring;
+using static TorchSharp.torch.nn;
+using TorchTensor = TorchSharp.torch.Tensor;
 
 namespace ScoringService.Merging.Training;
 
-/// <summary>What fine-tuning minimizes, from an item's logits and targets, both <c>[batch, labels]</c>; a mean, so independent of the batch's size.</summary>
+/// <summary>What training minimizes, for each response of a batch, from its logits: <c>[batch, labels]</c> to <c>[batch]</c>.</summary>
 public static class Losses
 {
-    /// <summary>The loss that fits an item's scoring.</summary>
-    public static Node For(ScoringKind scoring, Node logits, Node targets) =>
-        scoring == ScoringKind.MultiClass ? CrossEntropy(logits, targets) : BinaryCrossEntropy(logits, targets);
-
-    /// <summary>Cross entropy of softmax(logits), averaged over responses: −1/n Σᵢ Σ_c tᵢc ln pᵢc.</summary>
+    /// <summary>Cross entropy of softmax(logits): −Σ_c t_c ln p_c.</summary>
     /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
     /// <param name="targets">Probability of each label; every row sums to 1.</param>
-    public static Node CrossEntropy(Node logits, Node targets) => -(logits.LogSoftmax() * targets).Sum(1).Mean(0);
+    public static TorchTensor CrossEntropy(TorchTensor logits, TorchTensor targets) =>
+        -(functional.log_softmax(logits, 1) * targets).sum(1);
 
-    /// <summary>Cross entropy of sigmoid(logits), averaged over responses and labels: −mean(t ln p + (1 − t) ln(1 − p)).</summary>
+    /// <summary>Cross entropy of sigmoid(logits), summed over the labels: −Σ_l t ln p + (1 − t) ln(1 − p).</summary>
     /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
     /// <param name="targets">Probability of each label, 0 to 1.</param>
-    public static Node BinaryCrossEntropy(Node logits, Node targets) => (logits.Softplus() - logits * targets).Mean(0, 1);
+    public static TorchTensor BinaryCrossEntropy(TorchTensor logits, TorchTensor targets) =>
+        (functional.softplus(logits) - (logits * targets)).sum(1);
 
-    /// <summary>Shannon entropy of softmax(logits) for each response, in nats: −Σ p·ln(p + 1e-8) (WEMoE, eq. 8).</summary>
+    /// <summary>Shannon entropy of softmax(logits), in nats: −Σ p·ln(p + 1e-8) (WEMoE, eq. 8).</summary>
     /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
-    /// <returns>Shape <c>[batch, 1]</c>.</returns>
-    public static Node Entropy(Node logits)
+    public static TorchTensor Entropy(TorchTensor logits)
     {
-        var probabilities = logits.Softmax();
-        return -(probabilities * (probabilities + 1e-8).Log()).Sum(1);
+        var probabilities = functional.softmax(logits, 1);
+        return -(probabilities * (probabilities + 1e-8).log()).sum(1);
     }
 
-    /// <summary>Sum over labels of the binary entropy of sigmoid(logits) for each response, in nats: Σ softplus(z) − z·σ(z).</summary>
+    /// <summary>Sum over labels of the binary entropy of sigmoid(logits), in nats: Σ softplus(z) − z·σ(z).</summary>
     /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
-    /// <returns>Shape <c>[batch, 1]</c>.</returns>
-    public static Node BinaryEntropy(Node logits) => (logits.Softplus() - (logits * logits.Sigmoid())).Sum(1);
+    public static TorchTensor BinaryEntropy(TorchTensor logits) => (functional.softplus(logits) - (logits * logits.sigmoid())).sum(1);
 
-    /// <summary>The same loss of one response, outside a graph.</summary>
+    /// <summary>The loss of one response: cross entropy, or the mean binary cross entropy over its labels.</summary>
     /// <param name="scoring">The item's scoring.</param>
     /// <param name="logits">One per label.</param>
     /// <param name="targets">Probability of each label.</param>

@@ -1,25 +1,26 @@
 using System.Collections.Immutable;
-using Microsoft.ML.OnnxRuntime;
 using ScoringService.Inference.Checkpoints;
+using ScoringService.Inference.Torch;
+using TorchTensor = TorchSharp.torch.Tensor;
 
 namespace ScoringService.Merging.Training;
 
-/// <summary>A tensor in training: its values and its gradient, in buffers that the runtime reads and writes in place, step after step.</summary>
+/// <summary>A tensor in training: its values, which Torch reads in place, and the gradient of the last step.</summary>
 public sealed class Parameter : IDisposable
 {
-    
+    TorchTensor? gradient;
+
     /// <summary>Starts from a copy of a tensor.</summary>
     /// <param name="name">Name in the graph and in the model.</param>
     /// <param name="initial">Values to start from.</param>
     /// <param name="learningRate">Step size at the peak of the schedule.</param>
     public Parameter(string name, Tensor initial, float learningRate)
     {
-        (Name, Shape, LearningRate) = (name, initial.Shape, learningRate);
+        Name = name;
+        Shape = initial.Shape;
+        LearningRate = learningRate;
         Values = GC.AllocateUninitializedArray<float>(initial.Length, pinned: true);
-        Gradient = GC.AllocateUninitializedArray<float>(initial.Length, pinned: true);
         initial.Values.CopyTo(Values, 0);
-        ValuesInput = Bind(Values);
-        GradientOutput = Bind(Gradient);
     }
 
     /// <summary>Name in the graph and in the model.</summary>
@@ -34,22 +35,22 @@ public sealed class Parameter : IDisposable
     /// <summary>Current values, row-major.</summary>
     public float[] Values { get; }
 
-    /// <summary>Gradient of the last step, row-major.</summary>
-    public float[] Gradient { get; }
-
-    internal OrtValue ValuesInput { get; }
-
-    internal OrtValue GradientOutput { get; }
+    /// <summary>Gradient of the last step, row-major; zeros before the first.</summary>
+    public ReadOnlySpan<float> Gradient => gradient is null ? new float[Values.Length] : gradient.Floats();
 
     /// <summary>A copy of the current values.</summary>
     public Tensor ToTensor() => new(Shape, [.. Values]);
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>The values as Torch sees them; every variable collects gradients of its own.</summary>
+    internal TorchTensor NewVariable() => TorchMemory.InPlace(new(Shape, Values)).requires_grad_(true).DetachFromDisposeScope();
+
+    /// <summary>Takes over the gradient of a step.</summary>
+    internal void Take(TorchTensor next)
     {
-        ValuesInput.Dispose();
-        GradientOutput.Dispose();
+        gradient?.Dispose();
+        gradient = next;
     }
 
-    OrtValue Bind(float[] buffer) => OrtValue.CreateTensorValueFromMemory(buffer, [.. Shape.Select(size => (long)size)]);
+    /// <inheritdoc/>
+    public void Dispose() => gradient?.Dispose();
 }

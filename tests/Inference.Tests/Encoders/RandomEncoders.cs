@@ -71,7 +71,7 @@ static class RandomEncoders
         return Encode(session, responses);
     }
 
-    public static float[][] Encode(EncoderSession session, params EncoderInput[] responses)
+    public static float[][] Encode(IEncoder session, params EncoderInput[] responses)
     {
         var pooled = new float[responses.Length * session.HiddenSize];
         session.Encode(responses, pooled);

@@ -78,7 +78,7 @@ public sealed class FisherTests
             for (var label = 0; label < 3; label++)
             {
                 // The loss of a label that is certain to hold is −ln p.
-                trainer.Step([ids], [.. Enumerable.Range(0, 3).Select(other => other == label ? 1f : 0f)], rate: 0, default);
+                trainer.Step([new(ids, Item: 0, [.. Enumerable.Range(0, 3).Select(other => other == label ? 1f : 0f)])], rate: 0);
                 foreach (var parameter in trainer.Parameters.Where(parameter => expected.ContainsKey(parameter.Name)))
                 {
                     for (var i = 0; i < parameter.Gradient.Length; i++)
@@ -95,11 +95,11 @@ public sealed class FisherTests
     {
         var (model, responses) = (Group("a").Models["a"], TinyBert.Responses);
         using var trainer = Trainer(model);
-        var roots = responses.SelectMany(ids => Probabilities(trainer, ids).Select(p => (float)Math.Sqrt(p))).ToArray();
+        var roots = responses.Select(ids => Probabilities(trainer, ids).Select(p => (float)Math.Sqrt(p)).ToArray());
         // Training's loss is the mean over responses of −Σ t ln p.
-        trainer.Step(responses, roots, rate: 0, default);
+        trainer.Step([.. responses.Zip(roots, (ids, targets) => new TrainingExample(ids, Item: 0, targets))], rate: 0);
         var expected = trainer.Parameters.ToDictionary(
-            parameter => parameter.Name, parameter => parameter.Gradient.Select(g => (double)g * g * responses.Length).ToArray());
+            parameter => parameter.Name, parameter => Array.ConvertAll(parameter.Gradient.ToArray(), g => (double)g * g * responses.Length));
 
         AssertNear(expected, FisherInformation.OfPublicCode(model, responses, Tensors, Runtime, default));
     }
@@ -145,13 +145,12 @@ public sealed class FisherTests
         Assert.NotEqual(Merge.Combine(new SimpleAverage(), group.Base.Encoder, group.Ids, group.Models)[Tensors[1]].Values, merged[Tensors[1]].Values);
     }
 
-    static ItemTrainer Trainer(ItemModel model) => new(
-        model.Config, model.Encoder, model.Head, ScoringKind.MultiClass, new() { FreezeEmbeddings = false, WeightDecay = 0, ClipNorm = 1e9f }, Runtime);
+    static EncoderTrainer Trainer(ItemModel model) =>
+        EncoderTrainer.ForItem(model, new() { FreezeEmbeddings = false, WeightDecay = 0, ClipNorm = 1e6f }, threads: 1, CancellationToken.None);
 
-    static double[] Probabilities(ItemTrainer trainer, int[] ids)
+    static double[] Probabilities(EncoderTrainer trainer, int[] ids)
     {
-        var logits = new float[3];
-        trainer.Score([ids], logits, default);
+        var logits = trainer.Score([new(ids, Item: 0)]);
         return [.. logits.Select(logit => 1 / logits.Sum(other => Math.Exp((double)other - logit)))];
     }
 

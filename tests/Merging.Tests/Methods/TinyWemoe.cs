@@ -2,11 +2,14 @@ using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Graphs;
 using ScoringService.Inference.Scoring;
+using ScoringService.Inference.Torch;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Features;
 using ScoringService.Merging.Methods;
 using ScoringService.Merging.Tests.Training;
 using ScoringService.Merging.Training;
+using TorchSharp;
+using Tensor = ScoringService.Inference.Checkpoints.Tensor;
 
 namespace ScoringService.Merging.Tests.Methods;
 
@@ -48,14 +51,19 @@ static class TinyWemoe
     /// <summary>The mean entropy of the batch's predictions, and its gradients with respect to tensors of the encoder.</summary>
     public static (double Entropy, double[][] Gradients) EntropyOf(EncoderModel encoder, string[] names)
     {
+        using var scope = Libtorch.Scope();
         var graph = new Graph();
-        var nodes = new Dictionary<string, Node>();
-        var pooled = encoder.Build(graph, (name, _) => nodes[name] = graph.Weight(name, encoder.TensorOf(name))).Pooled(new());
-        var entropy = Losses.Entropy(Logits(graph, pooled)).Mean(0);
-        // In fp32: the runtime has no error function in double precision.
-        using var runner = new GraphRunner(graph, [entropy, .. Gradients.Of(entropy, [.. names.Select(name => nodes[name])])]);
-        var outputs = runner.Run(Inputs);
-        return (outputs[0][0], outputs[1..]);
+        using var program = new TorchProgram(graph, [Logits(graph, encoder.Build(graph, graph.Input).Pooled(new()))]);
+        var weights = program.Inputs.Where(name => Inputs.All(input => input.Name != name)).ToDictionary(
+            name => name, name => TorchMemory.InPlace(encoder.TensorOf(name)));
+        torch.Tensor[] variables = [.. names.Select(name => weights[name].requires_grad_(true))];
+        var values = Inputs.ToDictionary(
+            input => input.Name, input => TorchMemory.Copy(Array.ConvertAll(input.Values, value => (long)value), input.Shape));
+        var entropy = Losses.Entropy(program.Run(name => values.GetValueOrDefault(name) ?? weights[name])[0]).mean();
+        if (names.Length > 0)
+            entropy.backward();
+        return (entropy.item<float>(), [.. variables.Select(variable =>
+            Array.ConvertAll(variable.grad!.contiguous().Floats().ToArray(), value => (double)value))]);
     }
 
     public static double[] Values(string name) => File.ReadDoubles(name);

@@ -1,9 +1,10 @@
-using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Graphs;
+using ScoringService.Inference.Torch;
 using ScoringService.Merging.Methods;
 using ScoringService.Merging.Tests.Training;
 using ScoringService.Merging.Training;
+using Tensor = ScoringService.Inference.Checkpoints.Tensor;
 
 namespace ScoringService.Merging.Tests.Methods;
 
@@ -52,11 +53,12 @@ public sealed class WeightEnsemblingTests
         var group = TinyWemoe.Group;
         var heads = StackedHeads.Of([.. group.Items.Select(item => item.Data.Item)], [.. group.Ids.Select(id => group.Models[id].Head)]);
         var rates = encoder.Routers.Keys.ToDictionary(name => name, _ => 1e-3f);
-        using var trainer = new JointTrainer(encoder, rates, heads, null, new() { Entropy = 1 }, 0, Work);
-        JointExample[] rows = [.. TinyWemoe.Responses.Zip(TinyWemoe.Items, (ids, item) => new JointExample(ids, item))];
+        using var trainer = new EncoderTrainer(
+            encoder, rates, heads, null, new() { Entropy = 1 }, new(WeightDecay: 0), threads: 2, CancellationToken.None);
+        TrainingExample[] rows = [.. TinyWemoe.Responses.Zip(TinyWemoe.Items, (ids, item) => new TrainingExample(ids, item))];
 
-        var before = trainer.Step(rows, 1);
-        var after = trainer.Step(rows, 1);
+        var before = trainer.Step(rows, 1).Loss;
+        var after = trainer.Step(rows, 1).Loss;
 
         Assert.Equal(TinyWemoe.Values($"{method}.entropy")[0], before, 1e-5);
         Assert.True(after < before, $"{after} after {before}");
@@ -109,7 +111,7 @@ public sealed class WeightEnsemblingTests
     [InlineData(true, new[] { 1.1936, 2.2264, .1792, .3196 })]
     public void A_blended_MLP_gives_the_worked_numbers(bool constant, double[] expected)
     {
-        var graph = new Graph(ElementType.Fp64);
+        var graph = new Graph();
         var (x, mask) = (Tokens(graph), Mask(graph));
         var router = WorkedRouter(graph);
         var routing = (constant ? router with { Weight = null } : router).Weights(x, mask);
@@ -129,15 +131,11 @@ public sealed class WeightEnsemblingTests
     [Fact]
     public void The_entropy_gives_the_worked_numbers()
     {
-        var graph = new Graph();
-        using var runner = new GraphRunner(graph, Losses.Entropy(graph.Weight("z", Matrix(4, 0, 0, 0, 0))), Losses.Entropy(graph.Weight("y", Matrix(3, 1, 0, 0))),
-            Losses.BinaryEntropy(graph.Weight("x", Matrix(3, 0, 2, -1))));
+        using var scope = Libtorch.Scope();
 
-        var outputs = runner.Run();
-
-        Assert.Equal(1.38629, outputs[0][0], 1e-5);
-        Assert.Equal(.97533, outputs[1][0], 1e-5);
-        Assert.Equal(3 * .5469, outputs[2][0], 3e-4);
+        Assert.Equal(1.38629, Losses.Entropy(TorchMemory.Copy([0f, 0, 0, 0], 1, 4)).item<float>(), 1e-5);
+        Assert.Equal(.97533, Losses.Entropy(TorchMemory.Copy([1f, 0, 0], 1, 3)).item<float>(), 1e-5);
+        Assert.Equal(3 * .5469, Losses.BinaryEntropy(TorchMemory.Copy([0f, 2, -1], 1, 3)).item<float>(), 3e-4);
     }
 
     // Algorithm brief §2.7.

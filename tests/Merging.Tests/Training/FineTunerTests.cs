@@ -21,9 +21,8 @@ public class FineTunerTests
 
         Assert.Equal(Recipe.Epochs, trained.Epochs.Length);
         Assert.True(trained.Epochs[trained.BestEpoch - 1].ValidationLoss < .5 * trained.Epochs[0].TrainingLoss, string.Join("; ", trained.Epochs));
-        using var scorer = new ItemTrainer(TinyBert.Config, trained.Model.Encoder, trained.Model.Head, scoring, Recipe, new());
-        var logits = new float[data.Test.Length * 3];
-        scorer.Score([.. data.Test.Select(response => Tokenize(response.Text, 16))], logits, CancellationToken.None);
+        using var scorer = EncoderTrainer.ForItem(trained.Model, Recipe, threads: 1, CancellationToken.None);
+        var logits = scorer.Score([.. data.Test.Select(response => new TrainingExample(Tokenize(response.Text, 16), Item: 0))]);
         var right = logits.Chunk(3).Zip(data.Test, (row, response) =>
             scoring == ScoringKind.MultiClass ? Array.IndexOf(row, row.Max()) == response.Class : row.Select(logit => logit > 0).SequenceEqual(response.Labels));
         Assert.True(right.Count(hit => hit) >= .9 * data.Test.Length);
@@ -125,7 +124,7 @@ public class FineTunerTests
         var data = Data(ScoringKind.MultiClass);
         var broken = TinyBert.Encoder.ToDictionary(tensor => tensor.Key, tensor => tensor.Value);
         broken["encoder.layer.0.output.LayerNorm.weight"] = new([32], [.. Enumerable.Repeat(float.NaN, 32)]);
-        var tuner = new FineTuner(new() { Threads = 1 }, TimeProvider.System);
+        var tuner = new FineTuner(threads: 1, TimeProvider.System);
 
         var error = Assert.Throws<ArithmeticException>(() =>
             tuner.Train(TinyBert.Config, broken, data, Tokenize, Recipe, new Recorder(_ => { }), CancellationToken.None));
@@ -134,7 +133,7 @@ public class FineTunerTests
 
     static TrainedItemModel Train(
         ItemData data, TrainingRecipe recipe, int threads = 1, IProgress<StageProgress>? progress = null, CancellationToken stop = default) =>
-        new FineTuner(new() { Threads = threads }, TimeProvider.System)
+        new FineTuner(threads, TimeProvider.System)
             .Train(TinyBert.Config, TinyBert.Encoder, data, Tokenize, recipe, progress ?? new Recorder(_ => { }), stop);
 
     // A response is some numbers below 40; which of 10, 20 and 30 are among them decides its labels.

@@ -1,5 +1,6 @@
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Scoring;
+using ScoringService.Merging.Training;
 
 namespace ScoringService.Merging.Tests.Training;
 
@@ -25,6 +26,12 @@ static class TinyBert
 
     /// <summary>One-hot, <c>[responses, labels]</c>.</summary>
     public static float[] Targets { get; } = [.. Ids("labels").SelectMany(label => Enumerable.Range(0, 3).Select(other => other == label ? 1f : 0f))];
+
+    public static Item Item { get; } = new() { Id = "scale", Scoring = ScoringKind.MultiClass, Labels = ["0", "1", "2"], Points = [0, 1, 2] };
+
+    /// <summary>The batch with its labels.</summary>
+    public static TrainingExample[] Examples { get; } =
+        [.. Responses.Zip(Targets.Chunk(3), (ids, targets) => new TrainingExample(ids, Item: 0, targets))];
 
     public static double[] Values(string name) => File.ReadDoubles(name);
 

@@ -1,7 +1,7 @@
 namespace ScoringService.Merging.Training;
 
 /// <summary>What joint training minimizes: a weighted sum of the means over a step's responses. A weight of 0 leaves a term out.</summary>
-public sealed record JointObjective
+public sealed record TrainingObjective
 {
     /// <summary>
     /// Weight of the cross entropy with the targets: labels that people gave, or the probabilities of an item's own model (distillation). Softmax over the

@@ -1,34 +1,15 @@
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
-using ScoringService.Merging.Methods;
 using ScoringService.Merging.Training;
 
 namespace ScoringService.Merging.Tests.Training;
 
-public sealed class JointTrainerTests
+public sealed class EncoderTrainerTests
 {
     static readonly Item Scale = new() { Id = "scale", Scoring = ScoringKind.MultiClass, Labels = ["0", "1", "2"], Points = [0, 1, 2] };
     static readonly Item Rubric = new() { Id = "rubric", Scoring = ScoringKind.MultiLabel, Labels = ["x", "y"], Points = [1, 1] };
     static readonly StaticEncoder Encoder = new(TinyBert.Config, TinyBert.Encoder);
-
-    [Fact]
-    public void With_one_item_a_step_is_that_of_fine_tuning()
-    {
-        var recipe = new TrainingRecipe { EncoderLearningRate = 1e-3f, HeadLearningRate = 1e-2f, WeightDecay = .01f, FreezeEmbeddings = true };
-        using var alone = new ItemTrainer(TinyBert.Config, TinyBert.Encoder, TinyBert.Head, ScoringKind.MultiClass, recipe, new() { Threads = 1 });
-        var rates = BertTensors.Shapes(TinyBert.Config).Keys.Except(BertTensors.EmbeddingTables).ToDictionary(name => name, _ => 1e-3f);
-        using var joint = new JointTrainer(Encoder, rates, StackedHeads.Of([Scale], [TinyBert.Head]), 1e-2f, new() { Targets = 1 }, .01f, Work(2));
-
-        for (var step = 0; step < 3; step++)
-        {
-            var expected = alone.Step(TinyBert.Responses, TinyBert.Targets, 1, default).Loss;
-            Assert.Equal(expected, joint.Step([.. Examples(item: 0)], 1), 1e-5);
-        }
-
-        foreach (var (name, tensor) in joint.Trained().Where(tensor => !tensor.Key.EndsWith("key.bias", StringComparison.Ordinal)))
-            Assert.All(alone.Encoder()[name].Values.Zip(tensor.Values), pair => Assert.Equal(pair.First, pair.Second, 2e-4f));
-    }
 
     [Fact]
     public void Bits_do_not_depend_on_the_number_of_threads()
@@ -51,9 +32,9 @@ public sealed class JointTrainerTests
     public void The_objective_of_a_mixed_step_is_the_mean_over_its_responses()
     {
         using var trainer = Mixed(new() { Targets = 1 }, threads: 2);
-        var (scale, rubric) = (trainer.Step([.. Examples(0)], 0), trainer.Step([.. Examples(1)], 0));
+        var (scale, rubric) = (trainer.Step([.. Examples(0)], 0).Loss, trainer.Step([.. Examples(1)], 0).Loss);
 
-        Assert.Equal((scale + rubric) / 2, trainer.Step([.. Examples(1), .. Examples(0)], 0), 1e-5);
+        Assert.Equal((scale + rubric) / 2, trainer.Step([.. Examples(1), .. Examples(0)], 0).Loss, 1e-5);
     }
 
     [Fact]
@@ -64,8 +45,8 @@ public sealed class JointTrainerTests
         session.Encode([.. TinyBert.Responses.Select(ids => new EncoderInput(ids))], pooled);
         using var trainer = Mixed(new() { Features = 1 }, threads: 1);
 
-        var met = trainer.Step([.. TinyBert.Responses.Zip(pooled.Chunk(session.HiddenSize), (ids, features) => new JointExample(ids, 0, null, features))], 0);
-        var missed = trainer.Step([.. TinyBert.Responses.Select(ids => new JointExample(ids, 0, null, new float[session.HiddenSize]))], 0);
+        var met = trainer.Step([.. TinyBert.Responses.Zip(pooled.Chunk(session.HiddenSize), (ids, features) => new TrainingExample(ids, 0, null, features))], 0).Loss;
+        var missed = trainer.Step([.. TinyBert.Responses.Select(ids => new TrainingExample(ids, 0, null, new float[session.HiddenSize]))], 0).Loss;
 
         Assert.Equal(0, met, 1e-9);
         Assert.Equal(pooled.Average(value => (double)value * value), missed, 1e-4);
@@ -75,10 +56,11 @@ public sealed class JointTrainerTests
     public void Labels_that_an_item_lacks_have_no_probability_and_stay_out_of_the_entropy()
     {
         using var together = Mixed(new() { Entropy = 1 }, threads: 1);
-        using var alone = new JointTrainer(
-            Encoder, Rates(), StackedHeads.Of([Rubric], [RubricHead]), null, new() { Entropy = 1 }, 0, Work(1));
+        using var alone = new EncoderTrainer(
+            Encoder, Rates(), StackedHeads.Of([Rubric], [RubricHead]), null, new() { Entropy = 1 }, new(WeightDecay: 0), threads: 1, default);
 
-        Assert.Equal(alone.Step([.. Examples(0, targets: false)], 0), together.Step([.. Examples(1, targets: false)], 0), 1e-6);
+        Assert.Equal(
+            alone.Step([.. Examples(0, targets: false)], 0).Loss, together.Step([.. Examples(1, targets: false)], 0).Loss, 1e-6);
     }
 
     [Fact]
@@ -104,13 +86,12 @@ public sealed class JointTrainerTests
     static Head RubricHead { get; } = new(
         new([2, 32], TinyBert.Head.Weight.Values[..64]), new([2], [.1f, -.2f]));
 
-    static JointTrainer Mixed(JointObjective objective, int threads) => new(
-        Encoder, Rates(), StackedHeads.Of([Scale, Rubric], [TinyBert.Head, RubricHead]), null, objective, 0, Work(threads));
+    static EncoderTrainer Mixed(TrainingObjective objective, int threads) => new(
+        Encoder, Rates(), StackedHeads.Of([Scale, Rubric], [TinyBert.Head, RubricHead]), null, objective, new(WeightDecay: 0), threads, default);
 
     static Dictionary<string, float> Rates() => new() { ["encoder.layer.1.output.dense.weight"] = 1e-3f };
 
-    static IEnumerable<JointExample> Examples(int item, bool targets = true) => TinyBert.Responses.Select((ids, row) =>
-        new JointExample(ids, item, !targets ? null : item == 0 ? TinyBert.Targets.AsSpan(row * 3, 3).ToArray() : [row % 2, 1]));
+    static IEnumerable<TrainingExample> Examples(int item, bool targets = true) => TinyBert.Responses.Select((ids, row) =>
+        new TrainingExample(ids, item, !targets ? null : item == 0 ? TinyBert.Targets.AsSpan(row * 3, 3).ToArray() : [row % 2, 1]));
 
-    static MergeWork Work(int threads) => new(new() { Threads = 1 }, threads, new Progress<StageProgress>(), default);
 }

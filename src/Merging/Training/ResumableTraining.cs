@@ -7,10 +7,10 @@ using ScoringService.Merging.Methods;
 namespace ScoringService.Merging.Training;
 
 /// <summary>
-/// Walks a <see cref="JointTrainer"/> through its steps. Where there is a directory for unfinished work, its state is kept there now and then, and the same
+/// Walks a <see cref="EncoderTrainer"/> through its steps. Where there is a directory for unfinished work, its state is kept there now and then, and the same
 /// training, asked for again after it was interrupted, goes on from the last state to the same bits.
 /// </summary>
-static class JointTraining
+static class ResumableTraining
 {
     const int StepsBetweenStates = 25;
 
@@ -22,13 +22,13 @@ static class JointTraining
     /// <param name="what">What the training is called in progress messages.</param>
     /// <param name="work">Where unfinished work is kept, whom to tell, when to stop.</param>
     public static void Run(
-        JointTrainer trainer, IEnumerable<JointExample[]> batches, int steps, Func<int, float> rate, string what, MergeWork work)
+        EncoderTrainer trainer, IEnumerable<TrainingExample[]> batches, int steps, Func<int, float> rate, string what, MergeWork work)
     {
         var path = work.Unfinished is { } directory ? Path.Combine(directory, $"training-{NameOf(trainer, batches.First(), steps, what)}.safetensors") : null;
         var done = path is null ? 0 : trainer.Restore(path);
         foreach (var (index, batch) in batches.Take(steps).Index().Skip(done))
         {
-            var loss = trainer.Step(batch, rate(index));
+            var loss = trainer.Step(batch, rate(index)).Loss;
             work.Progress.Report(new("merging", (double)(index + 1) / steps, string.Create(
                 CultureInfo.InvariantCulture, $"{what}, step {index + 1} of {steps}, objective {loss:F3}")));
             if (path is not null && (index + 1) % StepsBetweenStates == 0 && index + 1 < steps)
@@ -39,7 +39,7 @@ static class JointTraining
     }
 
     // What is trained and on what decides the name: a state is never taken for that of other weights, responses or settings.
-    static string NameOf(JointTrainer trainer, JointExample[] first, int steps, string what)
+    static string NameOf(EncoderTrainer trainer, TrainingExample[] first, int steps, string what)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{what} {steps} {trainer.Settings}")));
