@@ -19,7 +19,7 @@ static class ImportVerb
         var baseModel = new Option<string>("--base-model")
         {
             Description = "The base model it was fine-tuned from",
-            DefaultValueFactory = _ => BaseModels.Shipped,
+            DefaultValueFactory = _ => BaseModels.Default,
         };
         var command = new Command("import", "Import a fine-tuned checkpoint as an item's model") { itemId, directory, baseModel };
         command.SetAction(async (parsed, stop) =>

@@ -52,7 +52,7 @@ static class ItemModelEndpoints
             ? await Receive(request, upload.Path, validation, stop)
             : await Locate(request, options.Value, validation, stop);
         validation.Require(baseModels.Exists(source.BaseModel), "$.baseModel",
-            $"There is no base model '{source.BaseModel}'. There is '{BaseModels.Shipped}'.");
+            $"There is no base model '{source.BaseModel}'. There is '{BaseModels.Default}'.");
         if (!validation.Failed && import.Import(item, source.Directory, source.BaseModel) is { } obstacle)
             validation.Require(false, "$", obstacle);
 
@@ -125,5 +125,5 @@ sealed record ImportRequest
 
     /// <summary>The base model it was fine-tuned from.</summary>
     /// <example>minilm-l6</example>
-    public string BaseModel { get; init; } = BaseModels.Shipped;
+    public string BaseModel { get; init; } = BaseModels.Default;
 }

@@ -70,7 +70,7 @@ sealed class MergeJob(
 
         var taken = method.UsesItemModels || Grouping.NeedsAlignment(recipe.Grouping);
         var rows = taken ? ids.Select(models.Newest).OfType<ItemModelRow>().ToArray() : [];
-        var bases = rows.Select(row => row.BaseModel).OfType<string>().Distinct().DefaultIfEmpty(BaseModels.Shipped).ToArray();
+        var bases = rows.Select(row => row.BaseModel).OfType<string>().Distinct().DefaultIfEmpty(BaseModels.Default).ToArray();
         if (bases.Length > 1)
             throw new MergeException(
                 $"The item models come from different base models: {string.Join(", ", bases)}. Merge those of one base at a time.");

@@ -11,26 +11,27 @@ namespace ScoringService.Api.Training;
 /// <param name="Tokenizer">Its tokenizer.</param>
 sealed record BaseModel(string Name, Checkpoint Checkpoint, BertTokenizer Tokenizer);
 
-/// <summary>The base models: the one that comes with the build, and directories in Hugging Face layout in the data directory.</summary>
+/// <summary>The base models: those that come with the build, and directories in Hugging Face layout in the data directory.</summary>
 sealed partial class BaseModels(DataDirectory directory)
 {
-    /// <summary>Comes with the build, in 4 bits; written out in full when it is first used.</summary>
-    public const string Shipped = "minilm-l6";
-
-    static readonly string ShippedFiles = Path.Combine(AppContext.BaseDirectory, "base-models", Shipped);
+    /// <summary>What is taken where a request names no other.</summary>
+    public const string Default = "minilm-l6";
 
     /// <summary>Whether there is a base model of that name.</summary>
-    public bool Exists(string name) => name == Shipped || (NamePattern.IsMatch(name) && Directory.Exists(PathOf(name)));
+    public bool Exists(string name) => Shipped(name) is not null || (NamePattern.IsMatch(name) && Directory.Exists(PathOf(name)));
 
     /// <summary>Loads a base model.</summary>
     /// <exception cref="InvalidCheckpointException">Its files are not what they should be.</exception>
     public BaseModel Load(string name)
     {
         var path = PathOf(name);
-        if (name == Shipped && !Directory.Exists(path))
-            QuantizedBaseModel.Dequantize(ShippedFiles).Save(path);
+        // Written out when it is first used.
+        if (Shipped(name) is { } shipped && !Directory.Exists(path))
+            shipped.Read().Save(path);
         return new(name, Checkpoint.Load(path), BertTokenizer.Load(path));
     }
+
+    static PackagedBaseModel? Shipped(string name) => PackagedBaseModel.All.FirstOrDefault(model => model.Name == name);
 
     string PathOf(string name) => Path.Combine(directory.BaseModels, name);
 

@@ -11,5 +11,5 @@ sealed record TrainingJobRequest : TrainingRecipe
 
     /// <summary>Name of the base model: a directory in Hugging Face layout under <c>base-models</c> of the data directory.</summary>
     /// <example>minilm-l6</example>
-    public string BaseModel { get; init; } = BaseModels.Shipped;
+    public string BaseModel { get; init; } = BaseModels.Default;
 }

@@ -91,14 +91,12 @@ public sealed class TorchProgram : IDisposable
     // Inputs that nobody reads, but which tell the size of a symbol.
     static IEnumerable<Node> InputsOfSizes(Graph graph, IEnumerable<Operation> operations, IEnumerable<Node> used)
     {
-        var known = used.Where(node => node.Producer is null).SelectMany(node => SymbolsOf(node.Shape)).ToHashSet();
-        foreach (var symbol in operations.SelectMany(operation => SymbolsOf(operation.Output.Shape)))
+        var known = used.Where(node => node.Producer is null).SelectMany(node => node.Shape.Select(size => $"{size}")).ToHashSet();
+        foreach (var symbol in operations.SelectMany(operation => operation.Output.Shape.SelectMany(size => size.Symbols)))
         {
             if (known.Add(symbol))
                 yield return graph.Sources.Keys.First(node => node.Shape.Any(size => $"{size}" == symbol));
         }
-
-        static IEnumerable<string> SymbolsOf(Shape shape) => shape.SelectMany(size => size.Symbols);
     }
 
     static TorchTensor Compute(Step step, TorchTensor[] values, Sizes sizes)

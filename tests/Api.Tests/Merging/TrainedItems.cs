@@ -21,7 +21,7 @@ public sealed class TrainedItems : IAsyncLifetime, IDisposable
 
     public async Task InitializeAsync()
     {
-        var cut = Cut(QuantizedBaseModel.Dequantize(Path.Combine(AppContext.BaseDirectory, "base-models", "minilm-l6")), layers: 2, tokens: 5000);
+        var cut = Cut(PackagedBaseModel.All[0].Read(), layers: 2, tokens: 5000);
         Config = cut.Config;
         cut.Save(Path.Combine(directory.Path, "base-models", Base));
         Service = await RunningService.Start(directory.Path);

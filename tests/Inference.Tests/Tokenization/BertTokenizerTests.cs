@@ -121,12 +121,12 @@ public sealed class BertTokenizerTests
     public void A_vocabulary_in_tokenizer_json_alone_gives_the_same_ids()
     {
         var directory = Directory.CreateTempSubdirectory().FullName;
-        File.Copy(Path.Combine(Golden.BaseModel, "tokenizer.json"), Path.Combine(directory, "tokenizer.json"));
+        File.WriteAllText(Path.Combine(directory, "tokenizer.json"), JsonSerializer.Serialize(new { model = new { type = "WordPiece", vocab = Vocabulary() } }));
 
         var tokenizer = BertTokenizer.Load(directory);
 
         Assert.Equal(Tokenizer.VocabularySize, tokenizer.VocabularySize);
-        Assert.Equal(Tokenizer.Encode("Because he is greeddy! [MASK]", 64), tokenizer.Encode("Because he is greeddy! [MASK]", 64));
+        Assert.Equal(Tokenizer.Encode("Because it evaporatted! [MASK]", 64), tokenizer.Encode("Because it evaporatted! [MASK]", 64));
         Directory.Delete(directory, recursive: true);
     }
 

@@ -1,12 +1,13 @@
 using System.IO.Compression;
 using System.Text.Json;
+using ScoringService.Inference.Tests.Encoders;
 
 namespace ScoringService.Inference.Tests.Tokenization;
 
 /// <summary>Files beside the tests: the base model's tokenizer, golden token ids and the MIND-CA responses.</summary>
 static class Golden
 {
-    public static string BaseModel => Path.Combine(AppContext.BaseDirectory, "base-models", "minilm-l6");
+    public static string BaseModel => MiniLm.VocabularyDirectory;
 
     /// <summary>Lines of a file that <c>Golden/tokenizer/make.mjs</c> made.</summary>
     public static IEnumerable<JsonElement> Lines(string name)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ScoringService.Inference.Scoring;
+using ScoringService.Inference.Tests.Encoders;
 using ScoringService.Inference.Tokenization;
 using ScoringService.Merging.Data;
 using ScoringService.Merging.Training;
@@ -17,11 +18,11 @@ public class FineTuningRunTests
     {
         using var golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "finetune_ss_peabody.json")));
         var data = ItemDataFile.ReadAsWritten(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", "SS_Peabody.csv"));
-        var tokenizer = BertTokenizer.Load(MiniLm.Directory);
+        var tokenizer = BertTokenizer.Load(MiniLm.VocabularyDirectory);
         var batches = Read<int[][]>("order").SelectMany(epoch => epoch.Chunk(BatchSize)).ToArray();
         var schedule = new LearningRateSchedule(batches.Length, .1);
         var recipe = new TrainingRecipe { EncoderLearningRate = 5e-5f };
-        var start = new ItemModel(data.Item, MiniLm.Checkpoint.Config, MiniLm.Checkpoint.Encoder, StartingHead());
+        var start = new ItemModel(data.Item, MiniLm.Checkpoint.Config, MiniLm.RoundedToFourBits.Encoder, StartingHead());
         using var trainer = EncoderTrainer.ForItem(start, recipe, threads: 2, CancellationToken.None);
 
         var losses = batches.Select((batch, step) => trainer.Step([.. batch.Select(row => Example(data.Train[row]))], schedule.Factor(step)).Loss).ToArray();

@@ -1,4 +1,5 @@
 using ScoringService.Inference.Scoring;
+using ScoringService.Inference.Tests.Encoders;
 using ScoringService.Merging.Training;
 
 namespace ScoringService.Merging.Tests.Training;
