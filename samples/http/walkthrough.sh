@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 address=${1:-http://127.0.0.1:8080}
 key=${2:-$(cat data/admin.key)}
 rows=${ROWS:-200}
-items=(SS_Brian SS_Peabody)
+items=(SC_Puddle SC_Moon)
 
 call() { # method path [curl arguments]: prints the answer, fails on 4xx and 5xx with the problem
   local method=$1 path=$2; shift 2
@@ -23,8 +23,8 @@ say() { printf '\n== %s\n' "$*" >&2; }
 upload() { # item split: the columns id, score and text of the sample's first rows
   awk -F, -v wanted="$2" -v rows="$rows" '
     NR == 1 { print "id,score,text"; next }
-    $2 == wanted && rows-- > 0 { id = $1; score = $4; sub(/^[^,]*,[^,]*,[^,]*,[^,]*,/, ""); print id "," score "," $0 }
-  ' "samples/mind-ca/$1.csv" | call PUT "/v1/admin/items/$1/responses?split=$2" -H 'Content-Type: text/csv' --data-binary @-
+    $2 == wanted && rows-- > 0 { id = $1; score = $4; sub(/^[^,]*,[^,]*,[^,]*,[^,]*,[^,]*,/, ""); print id "," score "," $0 }
+  ' "samples/science/$1.csv" | call PUT "/v1/admin/items/$1/responses?split=$2" -H 'Content-Type: text/csv' --data-binary @-
   echo
 }
 
@@ -45,8 +45,7 @@ merge() { # method strategy
 
 say define items
 for item in "${items[@]}"; do
-  call PUT "/v1/admin/items/$item" "${json[@]}" \
-    "{\"title\":\"$item\",\"scoring\":\"multi-class\",\"labels\":[\"0\",\"1\",\"2\"],\"points\":[0,1,2]}"; echo
+  call PUT "/v1/admin/items/$item" "${json[@]}" "@samples/science/$item.json"; echo
 done
 
 say upload labelled responses
@@ -69,11 +68,11 @@ call POST "/v1/admin/bundles/$separate/activate"; echo
 call POST "/v1/admin/bundles/$merged/activate"; echo
 
 say score one item
-call POST "/v1/items/${items[0]}/scores" "${json[@]}" '{"responses":[{"responseId":"r1","text":"Because he is greedy!"}]}'; echo
+call POST "/v1/items/${items[0]}/scores" "${json[@]}" '{"responses":[{"responseId":"r1","text":"It evaporated in the sun."}]}'; echo
 
 say score mixed items, one of them unknown
 call POST /v1/scores "${json[@]}" "{\"responses\":[
-  {\"responseId\":\"r1\",\"itemId\":\"${items[0]}\",\"text\":\"Because he is greedy!\"},
+  {\"responseId\":\"r1\",\"itemId\":\"${items[0]}\",\"text\":\"It evaporated in the sun.\"},
   {\"responseId\":\"r2\",\"itemId\":\"${items[1]}\",\"text\":\"She thinks he will rob her.\"},
   {\"responseId\":\"r3\",\"itemId\":\"no-such-item\",\"text\":\"Because.\"}]}"; echo
 

@@ -65,6 +65,7 @@ sealed partial class Program
         var admin = app.MapGroup("/v1/admin").RequireScope(Scopes.Admin);
         admin.MapItems();
         admin.MapItemModels();
+        admin.MapBaseModels();
         admin.MapTraining();
         admin.MapMerging();
         admin.MapBundles();

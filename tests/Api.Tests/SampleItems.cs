@@ -19,7 +19,7 @@ static class SampleItems
             labels = new[] { "0", "1", "2" },
             points = new[] { 0, 1, 2 },
         }).Json(HttpStatusCode.Created);
-        var data = ItemDataFile.ReadAsWritten(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", $"{item}.csv"));
+        var data = ItemDataFile.ReadAsWritten(Path.Combine(AppContext.BaseDirectory, "samples", "science", $"{item}.csv"));
         await Upload(admin, item, "train", data.Train);
         await Upload(admin, item, "test", data.Test);
     }

@@ -17,7 +17,7 @@ static class TinyBundle
     const int MaxTokens = 16;
 
     static readonly string[] Vocabulary =
-        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "because", "he", "is", "greedy", "!", "she", "lies", "yes", "no"];
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "because", "it", "is", "sunny", "!", "its", "dries", "yes", "no"];
 
     public static readonly BertConfig Config = new()
     {

@@ -5,7 +5,7 @@ namespace ScoringService.Api.Tests;
 /// <summary>The sequence of samples/http/walkthrough.sh over real HTTP, with real models on a little of the real data.</summary>
 public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
 {
-    static readonly string[] Items = ["SS_Brian", "SS_Peabody"];
+    static readonly string[] Items = ["SC_Puddle", "SC_Moon"];
 
     readonly TemporaryDirectory directory = new();
     RunningService service = null!;
@@ -83,7 +83,7 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
 
     async Task<string> ScoreOne()
     {
-        var body = new { responses = new[] { new { responseId = "r1", text = "Because he is greedy!" } } };
+        var body = new { responses = new[] { new { responseId = "r1", text = "It evaporated in the sun." } } };
         var answer = await service.Scorer.PostJson($"/v1/items/{Items[0]}/scores", body).Json();
         return answer.GetProperty("results")[0].String("bundle");
     }
@@ -92,7 +92,7 @@ public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
     {
         var answer = await service.Scorer.PostJson("/v1/scores", new
         {
-            responses = Items.Append("no-such-item").Select((item, i) => new { responseId = $"r{i}", itemId = item, text = "Because he is greedy!" }),
+            responses = Items.Append("no-such-item").Select((item, i) => new { responseId = $"r{i}", itemId = item, text = "It evaporated in the sun." }),
         }).Json();
         Assert.Equal(["scored", "scored", "rejected"], answer.GetProperty("results").EnumerateArray().Select(result => result.String("status")));
     }

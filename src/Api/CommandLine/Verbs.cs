@@ -11,6 +11,7 @@ static class Verbs
         {
             KeyVerbs.Create(),
             ImportVerb.Create(),
+            ImportDataVerb.Create(),
             OpenApiVerb.Create(),
         };
         root.TreatUnmatchedTokensAsErrors = false;

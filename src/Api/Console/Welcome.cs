@@ -41,7 +41,7 @@ sealed partial class Welcome(
             $"curl -s {Address}/v1/items/{item.ItemId}/scores",
             $"-H 'Authorization: Bearer {key}'",
             "-H 'Content-Type: application/json'",
-            """-d '{"responses":[{"responseId":"r1","text":"Because he is greedy!"}]}'"""));
+            """-d '{"responses":[{"responseId":"r1","text":"It evaporated in the sun."}]}'"""));
     }
 
     [LoggerMessage(LogLevel.Information, "Listening at {Address}; try it at {Swagger}")]

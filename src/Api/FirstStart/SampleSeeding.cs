@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using ScoringService.Api.Items;
@@ -19,26 +18,19 @@ sealed partial class SampleSeeding(
 {
     const string Tenant = "samples";
 
-    static readonly ImmutableArray<(string Id, string Title)> Samples =
-    [
-        ("SFQuestion_1", "Silent Films, question 1"),
-        ("SFQuestion_4", "Silent Films, question 4"),
-        ("SS_Brian", "Strange Stories: Brian"),
-        ("SS_Peabody", "Strange Stories: Peabody"),
-    ];
-
-    static readonly string Directory = Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca");
+    static readonly string Directory = Path.Combine(AppContext.BaseDirectory, "samples", "science");
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!environment.IsDevelopment() || !options.Value.SeedSamples || (await items.List(stoppingToken)).Items.Count > 0)
             return;
 
-        foreach (var (id, title) in Samples)
-            await Define(ItemDataFile.Read(Path.Combine(Directory, $"{id}.csv")), title, stoppingToken);
-        Seeded(log, Samples.Length);
+        var samples = ItemDataFile.ReadDirectory(Directory);
+        foreach (var sample in samples)
+            await Define(sample, stoppingToken);
+        Seeded(log, samples.Length);
 
-        string[] ids = [.. Samples.Select(sample => sample.Id)];
+        string[] ids = [.. samples.Select(sample => sample.Item.Id)];
         var together = new GroupingRecipe { Strategy = GroupingStrategy.One };
         await queue.Enqueue(JobKinds.Merge, Recipe(ids, together, new { name = "frozen-base" }), Tenant, stoppingToken);
         await queue.Enqueue(JobKinds.Training, new TrainingJobRequest { ItemIds = ids }, Tenant, stoppingToken);
@@ -46,9 +38,9 @@ sealed partial class SampleSeeding(
         await queue.Enqueue(JobKinds.Merge, Recipe(ids, pairs, new { name = "ties" }), Tenant, stoppingToken);
     }
 
-    async Task Define(ItemData data, string title, CancellationToken stop)
+    async Task Define(ItemData data, CancellationToken stop)
     {
-        await items.Put(data.Item with { Title = title }, stop);
+        await items.Put(data.Item, stop);
         await items.ReplaceResponses(data.Item.Id, Split.Train, data.Train, stop);
         await items.ReplaceResponses(data.Item.Id, Split.Validation, data.Validation, stop);
         await items.ReplaceResponses(data.Item.Id, Split.Test, data.Test, stop);

@@ -16,16 +16,24 @@ sealed partial record ItemRequest
     static readonly string[] ColumnsOfUploads = ["id", "split", "item", "text"];
 
     /// <summary>Id of the item; may be left out, and otherwise repeats the one in the path.</summary>
-    /// <example>SS_Brian</example>
+    /// <example>SC_Puddle</example>
     public string? ItemId { get; init; }
 
     /// <summary>Short human-readable title, up to 500 characters.</summary>
-    /// <example>Why does Brian say this?</example>
+    /// <example>The puddle on the school yard</example>
     public string Title { get; init; } = "";
 
     /// <summary>The question as the student saw it, up to 20,000 characters.</summary>
-    /// <example>Brian is always hungry. Today at school it is his favourite meal: sausages and beans. Why does he say he has had no dinner?</example>
+    /// <example>At noon the puddle is smaller than at 9 am. Where has the water gone?</example>
     public string Prompt { get; init; } = "";
+
+    /// <summary>An answer that earns full points, up to 20,000 characters.</summary>
+    /// <example>The heat of the sun made the water evaporate.</example>
+    public string ReferenceAnswer { get; init; } = "";
+
+    /// <summary>What earns which label, for the people who score, up to 20,000 characters.</summary>
+    /// <example>2 points: evaporation and heat. 1 point: one of them.</example>
+    public string Rubric { get; init; } = "";
 
     /// <summary><c>multi-class</c>: exactly one label holds (a score scale). <c>multi-label</c>: each holds or not (an analytic rubric).</summary>
     /// <example>multi-class</example>
@@ -51,6 +59,8 @@ sealed partial record ItemRequest
         validation.Require(ItemId is null || ItemId == id, "$.itemId", $"The path says '{id}'. Repeat it or leave it out.");
         validation.Require(Title.Length <= MaxTitle, "$.title", $"Shorten it to {MaxTitle} characters.");
         validation.Require(Prompt.Length <= MaxPrompt, "$.prompt", $"Shorten it to {MaxPrompt} characters.");
+        validation.Require(ReferenceAnswer.Length <= MaxPrompt, "$.referenceAnswer", $"Shorten it to {MaxPrompt} characters.");
+        validation.Require(Rubric.Length <= MaxPrompt, "$.rubric", $"Shorten it to {MaxPrompt} characters.");
         validation.Require(Labels.Length >= fewest && Labels.Length <= MaxLabels, "$.labels",
             $"Give {fewest} to {MaxLabels} labels; there are {Labels.Length}.");
         validation.Require(points.Length == Labels.Length, "$.points",
@@ -59,7 +69,17 @@ sealed partial record ItemRequest
         for (var i = 0; i < points.Length; i++)
             validation.Require(double.IsFinite(points[i]), Path("points", i), "Points must be finite.");
 
-        return new() { Id = id, Title = Title, Prompt = Prompt, Scoring = Scoring, Labels = [.. Labels], Points = [.. points] };
+        return new()
+        {
+            Id = id,
+            Title = Title,
+            Prompt = Prompt,
+            ReferenceAnswer = ReferenceAnswer,
+            Rubric = Rubric,
+            Scoring = Scoring,
+            Labels = [.. Labels],
+            Points = [.. points],
+        };
     }
 
     void ValidateLabels(Validation validation)
@@ -86,15 +106,21 @@ sealed partial record ItemRequest
 sealed record ItemView
 {
     /// <summary>Id of the item.</summary>
-    /// <example>SS_Brian</example>
+    /// <example>SC_Puddle</example>
     public required string ItemId { get; init; }
 
     /// <summary>Short human-readable title.</summary>
-    /// <example>Why does Brian say this?</example>
+    /// <example>The puddle on the school yard</example>
     public required string Title { get; init; }
 
     /// <summary>The question as the student saw it.</summary>
     public required string Prompt { get; init; }
+
+    /// <summary>An answer that earns full points.</summary>
+    public required string ReferenceAnswer { get; init; }
+
+    /// <summary>What earns which label.</summary>
+    public required string Rubric { get; init; }
 
     /// <summary>Score scale or analytic rubric.</summary>
     public required ScoringKind Scoring { get; init; }
@@ -129,7 +155,8 @@ sealed record ItemView
 /// <param name="Train">For fitting models and heads.</param>
 /// <param name="Validation">For decisions between them.</param>
 /// <param name="Test">For measuring the outcome.</param>
-sealed record ResponseCounts(int Train, int Validation, int Test);
+/// <param name="ScoredTwice">Those of all splits that a second person scored too.</param>
+sealed record ResponseCounts(int Train, int Validation, int Test, int ScoredTwice);
 
 /// <summary>A list of items.</summary>
 /// <param name="Items">The items, by id.</param>

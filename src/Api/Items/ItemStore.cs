@@ -122,6 +122,7 @@ sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory dir
             Position = position,
             Text = response.Text,
             Labels = [.. response.Labels],
+            SecondLabels = response.SecondLabels?.ToArray(),
         }));
         await db.SaveChangesAsync(stop);
         await transaction.CommitAsync(stop);
@@ -137,7 +138,10 @@ sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory dir
             ?? throw new InvalidOperationException($"There is no item '{id}' any more.");
         var splits = db.Responses.AsNoTracking().Where(response => response.ItemId == id).OrderBy(response => response.Position).ToLookup(
             response => response.Split,
-            response => new LabelledResponse(response.ResponseId, response.Text, [.. response.Labels]));
+            response => new LabelledResponse(response.ResponseId, response.Text, [.. response.Labels])
+            {
+                SecondLabels = response.SecondLabels?.ToImmutableArray(),
+            });
         ImmutableArray<LabelledResponse> train = [.. splits[Split.Train]], validation = [.. splits[Split.Validation]];
         if (validation.IsEmpty)
             (train, validation) = ValidationSplit.HoldOut(train);
@@ -159,6 +163,11 @@ sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory dir
             .GroupBy(response => new { response.ItemId, response.Split })
             .Select(group => new { group.Key.ItemId, group.Key.Split, Count = group.Count() })
             .ToDictionaryAsync(group => (group.ItemId, group.Split), group => group.Count, stop);
+        var scoredTwice = await db.Responses
+            .Where(response => ids.Contains(response.ItemId) && response.SecondLabels != null)
+            .GroupBy(response => response.ItemId)
+            .Select(group => new { group.Key, Count = group.Count() })
+            .ToDictionaryAsync(group => group.Key, group => group.Count, stop);
         var models = (await db.ItemModels.AsNoTracking().Where(model => ids.Contains(model.ItemId)).ToListAsync(stop))
             .ToLookup(model => model.ItemId);
 
@@ -167,7 +176,8 @@ sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory dir
         ResponseCounts Counts(string id) => new(
             counts.GetValueOrDefault((id, Split.Train)),
             counts.GetValueOrDefault((id, Split.Validation)),
-            counts.GetValueOrDefault((id, Split.Test)));
+            counts.GetValueOrDefault((id, Split.Test)),
+            scoredTwice.GetValueOrDefault(id));
     }
 
     static ItemView View(Item item, DateTimeOffset updatedAt, ResponseCounts responses, ItemModelRow? model) => new()
@@ -175,6 +185,8 @@ sealed class ItemStore(IDbContextFactory<ScoringDb> databases, DataDirectory dir
         ItemId = item.Id,
         Title = item.Title,
         Prompt = item.Prompt,
+        ReferenceAnswer = item.ReferenceAnswer,
+        Rubric = item.Rubric,
         Scoring = item.Scoring,
         Labels = item.Labels,
         Points = item.Points,

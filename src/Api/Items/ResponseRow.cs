@@ -32,4 +32,7 @@ sealed class ResponseRow
 
     /// <summary>For each label of the item, whether it holds.</summary>
     public required bool[] Labels { get; init; }
+
+    /// <summary>What a second person said; null where nobody scored it again.</summary>
+    public bool[]? SecondLabels { get; init; }
 }

@@ -25,7 +25,7 @@ sealed record JobView
     public required double Progress { get; init; }
 
     /// <summary>One line for people.</summary>
-    /// <example>SS_Brian: epoch 2 of 4, loss 0.41, 38 s left</example>
+    /// <example>SC_Puddle: epoch 2 of 4, loss 0.41, 38 s left</example>
     public string? Message { get; init; }
 
     /// <summary>How often it has been started.</summary>

@@ -1,6 +1,7 @@
 using System.Net.Mime;
 using Microsoft.OpenApi;
 using ScoringService.Api.Items;
+using ScoringService.Api.Training;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace ScoringService.Api.OpenApi;
@@ -10,16 +11,16 @@ sealed class CheckpointUpload : IOperationFilter
 {
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
-        if (operation.OperationId != ItemModelEndpoints.ImportName
+        if (MemberOf(operation.OperationId) is not { } member
             || operation.RequestBody?.Content is not { } content
             || content[MediaTypeNames.Multipart.FormData] is not OpenApiMediaType form)
         {
             return;
         }
 
-        var members = ItemModelEndpoints.CheckpointFiles.ToDictionary(
+        var members = ReceivedCheckpoint.Files.ToDictionary(
             file => file, IOpenApiSchema (_) => new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" });
-        members[ItemModelEndpoints.BaseModelField] = new OpenApiSchema { Type = JsonSchemaType.String };
+        members[member] = new OpenApiSchema { Type = JsonSchemaType.String };
         form.Schema = new OpenApiSchema
         {
             Type = JsonSchemaType.Object,
@@ -27,4 +28,11 @@ sealed class CheckpointUpload : IOperationFilter
             Required = new HashSet<string> { "config.json", "model.safetensors" },
         };
     }
+
+    static string? MemberOf(string? operation) => operation switch
+    {
+        ItemModelEndpoints.ImportName => ItemModelEndpoints.BaseModelField,
+        BaseModelEndpoints.RegisterName => BaseModelEndpoints.NameField,
+        _ => null,
+    };
 }

@@ -9,7 +9,7 @@ sealed record ItemScoreRequest(ItemScoreRequest.Response[] Responses)
 {
     /// <summary>A response to the item in the path.</summary>
     /// <param name="ResponseId" example="r1">The caller's id; comes back with the result.</param>
-    /// <param name="Text" example="Because he is greedy!">What the student wrote; may be empty.</param>
+    /// <param name="Text" example="It evaporated in the sun.">What the student wrote; may be empty.</param>
     [method: JsonConstructor]
     [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
     public readonly record struct Response(string ResponseId, string Text);
@@ -22,8 +22,8 @@ sealed record MixedScoreRequest(MixedScoreRequest.Response[] Responses)
 {
     /// <summary>A response to an item.</summary>
     /// <param name="ResponseId" example="r1">The caller's id; comes back with the result.</param>
-    /// <param name="ItemId" example="SS_Brian">Item that the response answers.</param>
-    /// <param name="Text" example="Because he is greedy!">What the student wrote; may be empty.</param>
+    /// <param name="ItemId" example="SC_Puddle">Item that the response answers.</param>
+    /// <param name="Text" example="It evaporated in the sun.">What the student wrote; may be empty.</param>
     [method: JsonConstructor]
     [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
     public readonly record struct Response(string ResponseId, string ItemId, string Text);

@@ -8,7 +8,7 @@ namespace ScoringService.Api.Storage;
 static class StorageSetup
 {
     // Kept in SQLite's user_version. Raise it with every change of the tables, and say here how older databases are brought along.
-    const int SchemaVersion = 2;
+    const int SchemaVersion = 3;
 
     /// <summary>What brings a database from a version to the next.</summary>
     static readonly Dictionary<int, string> Upgrades = new()
@@ -30,6 +30,7 @@ static class StorageSetup
             CREATE UNIQUE INDEX "IX_ScoreBatches_Id" ON "ScoreBatches" ("Id");
             CREATE INDEX "IX_ScoreBatches_State_Tenant_Sequence" ON "ScoreBatches" ("State", "Tenant", "Sequence");
             """,
+        [2] = """ALTER TABLE "Responses" ADD COLUMN "SecondLabels" TEXT NULL;""",
     };
 
     public static void AddStorage(this IServiceCollection services)

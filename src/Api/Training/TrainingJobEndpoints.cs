@@ -23,7 +23,7 @@ static class TrainingJobEndpoints
     {
         var validation = Validate(request, (await items.List(stop)).Items.ToDictionary(item => item.ItemId));
         validation.Require(baseModels.Exists(request.BaseModel), "$.baseModel",
-            $"There is no base model '{request.BaseModel}'. There is '{BaseModels.Default}', and what lies under base-models in the data directory.");
+            $"There is no base model '{request.BaseModel}'. GET /v1/admin/base-models lists them.");
         if (validation.Failed)
             return validation.Problem;
 

@@ -6,10 +6,10 @@ namespace ScoringService.Api.Training;
 sealed record TrainingJobRequest : TrainingRecipe
 {
     /// <summary>Items to train a model for; each needs labelled responses.</summary>
-    /// <example>["SS_Brian"]</example>
+    /// <example>["SC_Puddle"]</example>
     public required string[] ItemIds { get; init; }
 
-    /// <summary>Name of the base model: a directory in Hugging Face layout under <c>base-models</c> of the data directory.</summary>
+    /// <summary>Name of the base model: <c>minilm-l6</c>, <c>arctic-xs</c>, or one that was registered.</summary>
     /// <example>minilm-l6</example>
     public string BaseModel { get; init; } = BaseModels.Default;
 }

@@ -21,7 +21,7 @@ sealed class BundleProbe(string bundle, ExecutorPool executors, BertTokenizer to
 
     static readonly ImmutableArray<string> Texts =
     [
-        "Because he is greedy!",
+        "It evaporated in the sun.",
         "I think he says this because he wanted the others to believe that it was not his fault, and he is afraid of what they will do.",
         "Yes",
     ];

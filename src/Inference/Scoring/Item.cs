@@ -26,6 +26,12 @@ public sealed record Item
     /// <summary>The question as the student saw it.</summary>
     public string Prompt { get; init; } = "";
 
+    /// <summary>An answer that earns full points.</summary>
+    public string ReferenceAnswer { get; init; } = "";
+
+    /// <summary>What earns which label, for the people who score.</summary>
+    public string Rubric { get; init; } = "";
+
     /// <summary>Score scale or analytic rubric.</summary>
     public required ScoringKind Scoring { get; init; }
 

@@ -6,7 +6,9 @@ namespace ScoringService.Merging.Data;
 
 /// <summary>
 /// Reads data sets: UTF-8 CSV files (RFC 4180), one per item and named after it, with the columns <c>id,split,item,text</c> and either <c>score</c>
-/// (a multi-class item; its labels are the distinct scores) or one 0/1 column a label (a multi-label item, one point each).
+/// (a multi-class item; its labels are the distinct scores) or one 0/1 column a label (a multi-label item, one point each). A second person's scores stand in
+/// columns of the same names with a <c>2</c> behind, empty where there are none. A file of the same name ending in <c>.json</c> may define the item: what
+/// <c>PUT /v1/admin/items/{itemId}</c> takes.
 /// </summary>
 public static class ItemDataFile
 {
@@ -42,14 +44,19 @@ public static class ItemDataFile
     {
         var errors = new RowErrors.Builder();
         var data = CsvTable.Parse(File.ReadAllBytes(file), errors) is { } table && HasRequiredColumns(table, errors)
-            ? ReadItem(Path.GetFileNameWithoutExtension(file), table, errors)
+            ? ReadItem(Path.GetFileNameWithoutExtension(file), Path.ChangeExtension(file, ".json"), table, errors)
             : null;
         return errors.Count == 0 ? data! : throw new ItemDataException(file, errors.Build());
     }
 
-    static ItemData ReadItem(string id, CsvTable table, RowErrors.Builder errors)
+    static ItemData ReadItem(string id, string definition, CsvTable table, RowErrors.Builder errors)
     {
-        var item = table.Columns.Contains("score") ? MultiClassItem(id, table, errors) : MultiLabelItem(id, table);
+        var isScale = table.Columns.Contains("score");
+        var item = ItemDefinitionFile.Read(definition, id, errors) ?? (isScale ? MultiClassItem(id, table, errors) : MultiLabelItem(id, table));
+        if (isScale != (item.Scoring == ScoringKind.MultiClass))
+            errors.Add(1, null, $"The columns are those of another kind of item than {Path.GetFileName(definition)} defines.");
+        if (errors.Count > 0)
+            return new(item, [], [], []);
         var reader = new ResponseRowReader(item, errors);
         var splits = Splits.ToDictionary(split => split, _ => ImmutableArray.CreateBuilder<LabelledResponse>());
         int splitColumn = table.Columns.IndexOf("split"), itemColumn = table.Columns.IndexOf("item");
@@ -59,7 +66,7 @@ public static class ItemDataFile
                 errors.Add(row.Line, "item", $"The row belongs to '{row.Fields[itemColumn]}'; the file is named after '{id}'.");
             if (!splits.TryGetValue(row.Fields[splitColumn], out var split))
                 errors.Add(row.Line, "split", $"There is no such split. Allowed: {string.Join(", ", Splits)}.");
-            if (reader.Read(row.Line, column => row.Fields[table.Columns.IndexOf(column)]) is { } response)
+            if (reader.Read(row.Line, column => table.Columns.IndexOf(column) is >= 0 and var at ? row.Fields[at] : null) is { } response)
                 split?.Add(response);
         }
         if (errors.Count == 0 && splits["train"].Count == 0)
@@ -91,15 +98,22 @@ public static class ItemDataFile
 
     static Item MultiLabelItem(string id, CsvTable table)
     {
-        ImmutableArray<string> labels = [.. table.Columns.Except(Required)];
+        ImmutableArray<string> labels = [.. LabelsOf(table)];
         return new Item { Id = id, Scoring = ScoringKind.MultiLabel, Labels = labels, Points = [.. labels.Select(_ => 1.0)] };
+    }
+
+    // Columns beside the required ones, without those of second scores.
+    static IEnumerable<string> LabelsOf(CsvTable table)
+    {
+        var second = table.Columns.Select(column => $"{column}{ResponseRowReader.Second}");
+        return table.Columns.Except(Required).Except(second);
     }
 
     static bool HasRequiredColumns(CsvTable table, RowErrors.Builder errors)
     {
         foreach (var missing in Required.Except(table.Columns))
             errors.Add(1, missing, $"The column '{missing}' is missing.");
-        var others = table.Columns.Except(Required).ToArray();
+        var others = LabelsOf(table).ToArray();
         if (others.Length == 0)
             errors.Add(1, null, "There is neither a column 'score' nor one for each label.");
         else if (others.Contains("score") && others.Length > 1)

@@ -8,6 +8,9 @@ namespace ScoringService.Merging.Data;
 /// <param name="Labels">For each label of the item, whether it holds; exactly one does in a multi-class item.</param>
 public sealed record LabelledResponse(string Id, string Text, ImmutableArray<bool> Labels)
 {
+    /// <summary>What a second person said, as <see cref="Labels"/>; null where nobody scored it again.</summary>
+    public ImmutableArray<bool>? SecondLabels { get; init; }
+
     /// <summary>The class of a multi-class item: the position of the label that holds.</summary>
     public int Class => Labels.IndexOf(true);
 }

@@ -7,6 +7,9 @@ namespace ScoringService.Merging.Data;
 /// <summary>Turns rows of text fields into labelled responses of one item, and collects what is wrong with them.</summary>
 sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
 {
+    /// <summary>What a column of second scores is called after the column of first ones.</summary>
+    public const string Second = "2";
+
     const int LongestId = 200;
 
     readonly ImmutableArray<LabelledResponse>.Builder rows = ImmutableArray.CreateBuilder<LabelledResponse>();
@@ -16,6 +19,13 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
     public ImmutableArray<string> Columns { get; } =
         item.Scoring == ScoringKind.MultiClass ? ["id", "text", "score"] : ["id", "text", .. item.Labels];
 
+    /// <summary>The columns a row may have beside them: a second person's scores.</summary>
+    public ImmutableArray<string> OptionalColumns { get; } =
+        item.Scoring == ScoringKind.MultiClass ? [$"score{Second}"] : [.. item.Labels.Select(label => $"{label}{Second}").Except(item.Labels)];
+
+    /// <summary>The rows that were read without error.</summary>
+    public ImmutableArray<LabelledResponse> Rows => rows.ToImmutable();
+
     /// <summary>Reads a row; null if it has errors.</summary>
     /// <param name="line">Where it starts.</param>
     /// <param name="field">The content of a column; null where the row has none.</param>
@@ -24,11 +34,12 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
         var before = errors.Count;
         var id = Id(line, field("id"));
         var text = Text(line, field("text"));
-        var labels =
-            item.Scoring == ScoringKind.MultiClass ? Class(line, field("score")) : [.. item.Labels.Select(label => Holds(line, label, field(label)))];
+        var labels = Labels(line, field, "");
+        var isScoredTwice = OptionalColumns.Any(column => !string.IsNullOrEmpty(field(column)));
+        ImmutableArray<bool>? second = isScoredTwice ? Labels(line, field, Second) : null;
         if (errors.Count > before)
             return null;
-        var response = new LabelledResponse(id!, text!, labels);
+        var response = new LabelledResponse(id!, text!, labels) { SecondLabels = second };
         rows.Add(response);
         return response;
     }
@@ -66,7 +77,11 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
         return text;
     }
 
-    ImmutableArray<bool> Class(long line, string? score)
+    ImmutableArray<bool> Labels(long line, Func<string, string?> field, string suffix) => item.Scoring == ScoringKind.MultiClass
+        ? Class(line, $"score{suffix}", field($"score{suffix}"))
+        : [.. item.Labels.Select(label => Holds(line, $"{label}{suffix}", field($"{label}{suffix}")))];
+
+    ImmutableArray<bool> Class(long line, string column, string? score)
     {
         var right = score is null ? -1 : item.Labels.IndexOf(score);
         if (right < 0 && double.TryParse(score, NumberStyles.Float, CultureInfo.InvariantCulture, out var points))
@@ -74,7 +89,7 @@ sealed class ResponseRowReader(Item item, RowErrors.Builder errors)
         if (right < 0)
         {
             var reason = score is null ? "The score is missing" : "The score is not one of the item's";
-            errors.Add(line, "score", $"{reason}. Allowed: {string.Join(", ", item.Labels)}.");
+            errors.Add(line, column, $"{reason}. Allowed: {string.Join(", ", item.Labels)}.");
         }
         return [.. item.Labels.Select((_, label) => label == right)];
     }

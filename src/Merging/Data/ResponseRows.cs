@@ -23,10 +23,10 @@ public sealed record ResponseRows(ImmutableArray<LabelledResponse> Rows, RowErro
     {
         var errors = new RowErrors.Builder();
         var reader = new ResponseRowReader(item, errors);
-        if (CsvTable.Parse(await ReadToEndAsync(body, stop), errors) is { } table && HasExpectedColumns(table, reader.Columns, errors))
+        if (CsvTable.Parse(await ReadToEndAsync(body, stop), errors) is { } table && HasExpectedColumns(table, reader, errors))
         {
             foreach (var row in table.Rows)
-                reader.Read(row.Line, column => row.Fields[table.Columns.IndexOf(column)]);
+                reader.Read(row.Line, column => table.Columns.IndexOf(column) is >= 0 and var at ? row.Fields[at] : null);
         }
         return reader.Finish();
     }
@@ -67,8 +67,8 @@ public sealed record ResponseRows(ImmutableArray<LabelledResponse> Rows, RowErro
         }
         if (members is null)
             reader.Refuse(line, null, "The line is not one JSON object in UTF-8.");
-        else if (members.Keys.FirstOrDefault(name => !reader.Columns.Contains(name)) is { } unknown)
-            reader.Refuse(line, unknown, $"There is no column '{unknown}'. Expected: {string.Join(", ", reader.Columns)}.");
+        else if (members.Keys.FirstOrDefault(name => !reader.Columns.Contains(name) && !reader.OptionalColumns.Contains(name)) is { } unknown)
+            reader.Refuse(line, unknown, $"There is no column '{unknown}'. Expected: {Expected(reader)}.");
         else
             reader.Read(line, members.GetValueOrDefault);
     }
@@ -82,14 +82,17 @@ public sealed record ResponseRows(ImmutableArray<LabelledResponse> Rows, RowErro
         _ => value.GetRawText(),
     };
 
-    static bool HasExpectedColumns(CsvTable table, ImmutableArray<string> expected, RowErrors.Builder errors)
+    static bool HasExpectedColumns(CsvTable table, ResponseRowReader reader, RowErrors.Builder errors)
     {
-        foreach (var missing in expected.Except(table.Columns))
-            errors.Add(1, missing, $"The column '{missing}' is missing. Expected: {string.Join(", ", expected)}.");
-        foreach (var unknown in table.Columns.Except(expected))
-            errors.Add(1, unknown, $"There is no column '{unknown}'. Expected: {string.Join(", ", expected)}.");
+        foreach (var missing in reader.Columns.Except(table.Columns))
+            errors.Add(1, missing, $"The column '{missing}' is missing. Expected: {Expected(reader)}.");
+        foreach (var unknown in table.Columns.Except(reader.Columns).Except(reader.OptionalColumns))
+            errors.Add(1, unknown, $"There is no column '{unknown}'. Expected: {Expected(reader)}.");
         return errors.Count == 0;
     }
+
+    static string Expected(ResponseRowReader reader) =>
+        $"{string.Join(", ", reader.Columns)}; a second person's scores may stand in {string.Join(", ", reader.OptionalColumns)}";
 
     static async Task<ReadOnlyMemory<byte>> ReadToEndAsync(Stream body, CancellationToken stop)
     {

@@ -43,13 +43,13 @@ public sealed class JobEndpointsTests(ServiceFixture fixture) : IClassFixture<Se
     public async Task A_failed_job_says_why_and_the_next_one_runs()
     {
         var (first, second) = (await Enqueue(), await Enqueue());
-        fixture.Jobs.Fail("'SS_Brian' has no training responses.");
+        fixture.Jobs.Fail("'SC_Puddle' has no training responses.");
         fixture.Jobs.Succeed(new { });
 
         var failed = await End(first);
         Assert.Equal("failed", failed.String("state"));
         Assert.Equal("urn:scoring:problem:job-failed", failed.GetProperty("problem").String("type"));
-        Assert.Equal("'SS_Brian' has no training responses.", failed.GetProperty("problem").String("detail"));
+        Assert.Equal("'SC_Puddle' has no training responses.", failed.GetProperty("problem").String("detail"));
         Assert.Equal("succeeded", (await End(second)).String("state"));
     }
 

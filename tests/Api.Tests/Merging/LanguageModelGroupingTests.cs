@@ -56,7 +56,7 @@ public sealed class LanguageModelGroupingTests
             .Json(HttpStatusCode.Created);
         foreach (var split in new[] { "train", "validation", "test" })
         {
-            string Row(int row) => $"{split}{row},{(row % 2 == 0 ? "no idea" : "because he is greedy")} {row},{row % 2}\n";
+            string Row(int row) => $"{split}{row},{(row % 2 == 0 ? "no idea" : "because it is sunny")} {row},{row % 2}\n";
             var rows = "id,text,score\n" + string.Concat(Enumerable.Range(0, 8).Select(Row));
             await service.Admin.PutAsync($"/v1/admin/items/{item}/responses?split={split}", Http.Text(rows, "text/csv")).Json();
         }

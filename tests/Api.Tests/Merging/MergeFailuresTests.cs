@@ -34,7 +34,7 @@ public sealed class MergeFailuresTests : IAsyncLifetime, IDisposable
     {
         // Whatever the test did: one bundle, and it scores.
         Assert.Equal(before, await Bundles());
-        var body = new { responses = new[] { new { responseId = "r", text = "because he lies" } } };
+        var body = new { responses = new[] { new { responseId = "r", text = "because it dries" } } };
         await service.Scorer.PostJson("/v1/items/first/scores", body).Json();
         await service.DisposeAsync();
     }
@@ -163,7 +163,7 @@ public sealed class MergeFailuresTests : IAsyncLifetime, IDisposable
     {
         await Admin.PutJson($"/v1/admin/items/{item}", new { scoring = "multi-class", labels = new[] { "0", "1", "2" }, points = new[] { 0, 1, 2 } })
             .Json(HttpStatusCode.Created);
-        var rows = string.Concat(Enumerable.Range(0, 9).Select(row => $"r{row},{(row % 3 == 0 ? "he lies" : "because she is greedy")},{row % 3}\n"));
+        var rows = string.Concat(Enumerable.Range(0, 9).Select(row => $"r{row},{(row % 3 == 0 ? "it dries" : "because it is sunny")},{row % 3}\n"));
         foreach (var split in (string[])["train", "validation", "test"])
             await Admin.PutAsync($"/v1/admin/items/{item}/responses?split={split}", Http.Text($"id,text,score\n{rows}", "text/csv")).Json();
         if (baseModel is null)

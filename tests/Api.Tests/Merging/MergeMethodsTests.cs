@@ -82,7 +82,7 @@ public sealed class MergeMethodsTests(TrainedItems items) : IClassFixture<Traine
         await items.Service.Anonymous.GetAsync("/health/ready").Json();
         var answer = await items.Service.Scorer.PostJson("/v1/scores", new
         {
-            responses = TrainedItems.Ids.Select(item => new { responseId = item, itemId = item, text = "Because he is greedy!" }),
+            responses = TrainedItems.Ids.Select(item => new { responseId = item, itemId = item, text = "It evaporated in the sun." }),
         }).Json();
         Assert.All(answer.GetProperty("results").EnumerateArray(), result =>
         {

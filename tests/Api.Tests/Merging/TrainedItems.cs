@@ -13,7 +13,7 @@ public sealed class TrainedItems : IAsyncLifetime, IDisposable
 
     readonly TemporaryDirectory directory = new();
 
-    internal static string[] Ids { get; } = ["SS_Brian", "SS_Peabody"];
+    internal static string[] Ids { get; } = ["SC_Puddle", "SC_Moon"];
 
     internal RunningService Service { get; private set; } = null!;
 

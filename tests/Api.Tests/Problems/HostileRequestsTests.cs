@@ -14,7 +14,7 @@ public sealed class HostileRequestsTests(ServiceFixture fixture) : IClassFixture
     const string Define = "/v1/admin/items/anything";
     const string Train = "/v1/admin/training-jobs";
     const string Merge = "/v1/admin/merge-jobs";
-    const string Good = """{"responses":[{"responseId":"r","text":"because he is greedy!"}]}""";
+    const string Good = """{"responses":[{"responseId":"r","text":"because it is sunny!"}]}""";
 
     public static TheoryData<string, string, string, string, int, string> Bodies => new()
     {

@@ -60,7 +60,7 @@ static class Batches
     {
         responseId = $"r{i}",
         itemId = i % 2 == 0 ? "scale" : "rubric",
-        text = string.Join(' ', Enumerable.Repeat("because he is greedy!", 1 + i % 3)),
+        text = string.Join(' ', Enumerable.Repeat("because it is sunny!", 1 + i % 3)),
     });
 
     public static Task<HttpResponseMessage> Post(HttpClient client, string body, string type, string? idempotencyKey = null)

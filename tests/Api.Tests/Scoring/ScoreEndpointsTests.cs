@@ -21,7 +21,7 @@ public sealed class ScoreEndpointsTests(ServiceFixture fixture) : IClassFixture<
     [Fact]
     public async Task A_score_has_every_member_of_the_contract()
     {
-        var answer = await Scorer.PostJson("/v1/items/scale/scores", Responses(("r1", "because he is greedy!"))).Json();
+        var answer = await Scorer.PostJson("/v1/items/scale/scores", Responses(("r1", "because it is sunny!"))).Json();
 
         Assert.Equal("scale", answer.String("itemId"));
         var result = Assert.Single(answer.GetProperty("results").EnumerateArray());
@@ -45,7 +45,7 @@ public sealed class ScoreEndpointsTests(ServiceFixture fixture) : IClassFixture<
     [Fact]
     public async Task A_rubric_says_of_each_label_whether_it_holds_and_adds_their_points()
     {
-        var answer = await Scorer.PostJson("/v1/items/rubric/scores", Responses(("r1", "she lies"))).Json();
+        var answer = await Scorer.PostJson("/v1/items/rubric/scores", Responses(("r1", "it dries"))).Json();
 
         var result = answer.GetProperty("results")[0];
         var present = result.GetProperty("labels").EnumerateArray().Select(label => label.GetProperty("present").GetBoolean()).ToArray();
@@ -85,7 +85,7 @@ public sealed class ScoreEndpointsTests(ServiceFixture fixture) : IClassFixture<
     [Fact]
     public async Task A_score_is_the_same_alone_and_among_others()
     {
-        var texts = new[] { "because he is greedy!", "no", "she lies because he is greedy", "yes yes yes", "he" };
+        var texts = new[] { "because it is sunny!", "no", "it dries because it is sunny", "yes yes yes", "it" };
         var alone = new List<JsonElement>();
         foreach (var text in texts)
             alone.Add((await Scorer.PostJson("/v1/items/scale/scores", Responses(("r", text))).Json()).GetProperty("results")[0]);

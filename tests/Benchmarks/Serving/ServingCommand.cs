@@ -21,7 +21,7 @@ static class ServingCommand
         var data = new Option<DirectoryInfo>("--data")
         {
             Description = "Directory of CSV files, one per item.",
-            DefaultValueFactory = _ => new(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca")),
+            DefaultValueFactory = _ => new(Path.Combine(AppContext.BaseDirectory, "samples", "science")),
         };
         var cache = new Option<DirectoryInfo>("--cache")
         {

@@ -12,7 +12,7 @@ public sealed class BundleTests : IDisposable
 {
     const int Hidden = 8;
 
-    static readonly Item Scale = new() { Id = "SS_Brian", Scoring = ScoringKind.MultiClass, Labels = ["0", "1", "2"], Points = [0, 1, 2] };
+    static readonly Item Scale = new() { Id = "SC_Puddle", Scoring = ScoringKind.MultiClass, Labels = ["0", "1", "2"], Points = [0, 1, 2] };
     static readonly Item Rubric = new() { Id = "rubric", Scoring = ScoringKind.MultiLabel, Labels = ["motive", "trait"], Points = [1, 1] };
     static readonly Item Other = new() { Id = "SF_1", Title = "ünï", Scoring = ScoringKind.MultiClass, Labels = ["a", "b"], Points = [0, 1] };
 
@@ -36,7 +36,7 @@ public sealed class BundleTests : IDisposable
         Assert.Equal(new BundleTokenizer(128), bundle.Manifest.Tokenizer);
         Assert.Equal("simple-average", bundle.Manifest.Recipe.GetProperty("method").GetProperty("name").GetString());
         Assert.Equal(.8f, bundle.Manifest.Metrics!.Value.GetProperty("qwk").GetSingle());
-        Assert.Equal("abc", bundle.Manifest.Parents["SS_Brian"]);
+        Assert.Equal("abc", bundle.Manifest.Parents["SC_Puddle"]);
         Assert.Equal(["e0", "e0", "e1"], new[] { Scale, Rubric, Other }.Select(item => bundle.EncoderOf(item.Id).Name));
         Assert.Equal("ünï", bundle.Items["SF_1"].Definition.Title);
         Assert.Equal([.5f, .5f], bundle.Items["rubric"].Calibration.Thresholds.ToArray());
@@ -262,7 +262,7 @@ public sealed class BundleTests : IDisposable
 
     [Fact]
     public void An_item_defined_twice_is_refused() => AssertRefusedAfter(
-        manifest => manifest["items"]!.AsArray().Add(manifest["items"]![0]!.DeepClone()), "item 'SS_Brian' more than once");
+        manifest => manifest["items"]!.AsArray().Add(manifest["items"]![0]!.DeepClone()), "item 'SC_Puddle' more than once");
 
     [Fact]
     public void Two_encoders_of_one_name_are_refused() => AssertRefusedAfter(
@@ -281,7 +281,7 @@ public sealed class BundleTests : IDisposable
             manifest["items"]![0]!["definition"]!["labels"]!.AsArray().Add("3");
             manifest["items"]![0]!["definition"]!["points"]!.AsArray().Add(3);
         },
-        "head of weight [3,8] and bias [3] for item 'SS_Brian' of 4 labels on encoder 'e0' of width 8");
+        "head of weight [3,8] and bias [3] for item 'SC_Puddle' of 4 labels on encoder 'e0' of width 8");
 
     [Fact]
     public void A_head_for_an_encoder_of_another_width_is_refused()
@@ -385,7 +385,7 @@ public sealed class BundleTests : IDisposable
         Method = "simple-average",
         Recipe = JsonSerializer.SerializeToElement(new { method = new { name = "simple-average" } }),
         Metrics = JsonSerializer.SerializeToElement(new { qwk = .8 }),
-        Parents = ImmutableSortedDictionary<string, string>.Empty.Add("SS_Brian", "abc"),
+        Parents = ImmutableSortedDictionary<string, string>.Empty.Add("SC_Puddle", "abc"),
     };
 
     static Dictionary<string, Head> Heads(int hidden = Hidden)

@@ -6,7 +6,7 @@ namespace ScoringService.Inference.Tests.Scoring;
 
 public sealed class ActiveBundleTests : IDisposable
 {
-    static readonly ResponseToScore Response = new("r", "wide", "Because he is greedy!");
+    static readonly ResponseToScore Response = new("r", "wide", "It evaporated in the sun.");
 
     readonly SmallBundle bundles = new();
 

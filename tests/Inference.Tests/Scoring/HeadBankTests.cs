@@ -38,7 +38,7 @@ public sealed class HeadBankTests
     {
         var head = new Head(new Tensor([1, 2], [1, weight]), new Tensor([1], [bias]));
 
-        Assert.Contains("'SS_Brian'", Assert.Throws<ArgumentException>(() => Bank(head, 2)).Message, StringComparison.Ordinal);
+        Assert.Contains("'SC_Puddle'", Assert.Throws<ArgumentException>(() => Bank(head, 2)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -47,10 +47,10 @@ public sealed class HeadBankTests
         var head = new Head(new Tensor([1, 2], [1, 2]), new Tensor([1], [0]));
 
         var refusal = Assert.Throws<ArgumentException>(() => Bank(head, 3));
-        Assert.Contains("'SS_Brian' reads 2 values; its encoder gives 3", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("'SC_Puddle' reads 2 values; its encoder gives 3", refusal.Message, StringComparison.Ordinal);
     }
 
-    static HeadBank Bank(Head head, int hidden) => new([("SS_Brian", head)], hidden);
+    static HeadBank Bank(Head head, int hidden) => new([("SC_Puddle", head)], hidden);
 
     static Head RandomHead(Random random, int labels, int hidden) =>
         new(new Tensor([labels, hidden], Values(random, labels * hidden)), new Tensor([labels], Values(random, labels)));

@@ -9,7 +9,7 @@ namespace ScoringService.Inference.Tests.Scoring;
 
 public sealed class ScorerTests : IDisposable
 {
-    static readonly string[] Texts = [.. Golden.MindCa().Where((_, n) => n % 90 == 0)];
+    static readonly string[] Texts = [.. Golden.Samples().Where((_, n) => n % 90 == 0)];
 
     readonly SmallBundle bundles = new();
 
@@ -46,10 +46,10 @@ public sealed class ScorerTests : IDisposable
 
         var results = await Score(
             scorer,
-            new("r1", "wide", "Because he is greedy!"),
-            new("r2", "no-such-item", "Because he is greedy!"),
+            new("r1", "wide", "It evaporated in the sun."),
+            new("r2", "no-such-item", "It evaporated in the sun."),
             new("r3", "rubric", " \t\u200b"),
-            new("r4", "scale", "Because he is greedy!"));
+            new("r4", "scale", "It evaporated in the sun."));
 
         Assert.Equal(["r1", "r2", "r3", "r4"], results.Select(result => result.ResponseId));
         Assert.Equal(["wide", "no-such-item", "rubric", "scale"], results.Select(result => result.ItemId));
@@ -79,7 +79,7 @@ public sealed class ScorerTests : IDisposable
     {
         await using var scorer = Load(new ServingOptions { Review = new() { MinConfidence = 0 } });
 
-        var results = await Score(scorer, new ResponseToScore("r", "scale", string.Concat(Enumerable.Repeat("greedy ", 99))));
+        var results = await Score(scorer, new ResponseToScore("r", "scale", string.Concat(Enumerable.Repeat("sunny ", 99))));
 
         var cut = Assert.IsType<ScoredResponse>(Assert.Single(results));
 
@@ -215,8 +215,8 @@ public sealed class ScorerTests : IDisposable
         await using var scorer = Load(new ServingOptions());
         var results = await Score(
             scorer,
-            new("r1", "scale", "Because he is greedy!"),
-            new("r2", "rubric", "Because he is greedy!"),
+            new("r1", "scale", "It evaporated in the sun."),
+            new("r2", "rubric", "It evaporated in the sun."),
             new("r3", "none", ""),
             new("r4", "scale", " "));
 

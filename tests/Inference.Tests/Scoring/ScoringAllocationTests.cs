@@ -47,7 +47,7 @@ public sealed class ScoringAllocationTests : IDisposable
     public async Task A_scored_response_allocates_its_result_and_little_else()
     {
         await using var scorer = Scorer.Load(bundles.Publish(seed: 1), new ServingOptions { Executors = 2 }, TimeProvider.System);
-        var texts = Golden.MindCa().Take(Responses).ToArray();
+        var texts = Golden.Samples().Take(Responses).ToArray();
         ResponseToScore[] responses = [.. texts.Select((text, i) => new ResponseToScore($"{i}", SmallBundle.Items[i % 4].Id, text))];
 
         var bytes = await AllocationGates.BytesOf(() => scorer.ScoreAsync(responses, new("school"), CancellationToken.None)) / Responses;

@@ -4,12 +4,12 @@ using ScoringService.Inference.Tests.Encoders;
 
 namespace ScoringService.Inference.Tests.Tokenization;
 
-/// <summary>Files beside the tests: the base model's tokenizer, golden token ids and the MIND-CA responses.</summary>
+/// <summary>Files beside the tests: the base model's tokenizer, golden token ids and the sample responses.</summary>
 static class Golden
 {
     public static string BaseModel => MiniLm.VocabularyDirectory;
 
-    /// <summary>Lines of a file that <c>Golden/tokenizer/make.mjs</c> made.</summary>
+    /// <summary>Lines of a file that Hugging Face's own tokenizers made.</summary>
     public static IEnumerable<JsonElement> Lines(string name)
     {
         using var file = File.OpenRead(Path.Combine(AppContext.BaseDirectory, "Golden", "tokenizer", name));
@@ -48,11 +48,14 @@ static class Golden
         return text.ToString();
     }
 
-    /// <summary>The responses of every MIND-CA item, in file order.</summary>
-    public static IEnumerable<string> MindCa() => Directory
-        .EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca"), "*.csv")
+    /// <summary>The responses of every sample item, in file order.</summary>
+    public static IEnumerable<string> Samples() => Directory
+        .EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "samples", "science"), "*.csv")
         .Order(StringComparer.Ordinal)
-        .SelectMany(file => LastColumn(File.ReadAllText(file)));
+        .SelectMany(TextsOf);
+
+    /// <summary>The texts of a data set's file.</summary>
+    public static IEnumerable<string> TextsOf(string file) => LastColumn(File.ReadAllText(file));
 
     /// <summary>The last column of an RFC 4180 file, without its header.</summary>
     static IEnumerable<string> LastColumn(string csv)

@@ -7,7 +7,7 @@ namespace ScoringService.Merging.Tests.Data;
 public sealed class ResponseRowsTests
 {
     static readonly Item Scale = new() { Id = "scale", Scoring = ScoringKind.MultiClass, Labels = ["0", "1", "2"], Points = [0, 1, 2] };
-    static readonly Item Rubric = new() { Id = "rubric", Scoring = ScoringKind.MultiLabel, Labels = ["greed", "lie"], Points = [1, 1] };
+    static readonly Item Rubric = new() { Id = "rubric", Scoring = ScoringKind.MultiLabel, Labels = ["heat", "lie"], Points = [1, 1] };
 
     [Fact]
     public async Task Csv_is_read_with_quotes_line_breaks_and_columns_in_any_order()
@@ -21,7 +21,7 @@ public sealed class ResponseRowsTests
     [Fact]
     public async Task Csv_of_a_rubric_has_a_column_for_each_label()
     {
-        var rows = await Csv(Rubric, "id,text,greed,lie\na,x,1,0\nb,y,1,1\n");
+        var rows = await Csv(Rubric, "id,text,heat,lie\na,x,1,0\nb,y,1,1\n");
 
         Assert.Equal<bool>([true, false], rows.Rows[0].Labels);
         Assert.Equal<bool>([true, true], rows.Rows[1].Labels);
@@ -31,7 +31,7 @@ public sealed class ResponseRowsTests
     public async Task Ndjson_is_read_with_numbers_strings_and_truth_values()
     {
         var scale = await Ndjson(Scale, "{\"id\":\"a\",\"text\":\"x\",\"score\":1}\n\n{\"score\":\"2\",\"id\":\"b\",\"text\":\"y\\u00e9\"}\r\n");
-        var rubric = await Ndjson(Rubric, "{\"id\":\"a\",\"text\":\"x\",\"greed\":true,\"lie\":0}");
+        var rubric = await Ndjson(Rubric, "{\"id\":\"a\",\"text\":\"x\",\"heat\":true,\"lie\":0}");
 
         Assert.Equal([("a", "x", 1), ("b", "yé", 2)], scale.Rows.Select(row => (row.Id, row.Text, row.Class)));
         Assert.Equal<bool>([true, false], Assert.Single(rubric.Rows).Labels);

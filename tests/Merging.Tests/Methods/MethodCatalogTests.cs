@@ -19,8 +19,8 @@ public sealed class MethodCatalogTests
 
     [Fact]
     public void Parameters_are_read_from_the_recipe() => Assert.Equal(
-        new Ties { Density = 1, Lambda = .5, Merge = DisjointMerge.Sum, Reference = "SS_Brian", Scope = TrimScope.Model },
-        Parse("""{ "name": "ties", "density": 1, "lambda": 0.5, "merge": "sum", "reference": "SS_Brian", "scope": "model" }"""));
+        new Ties { Density = 1, Lambda = .5, Merge = DisjointMerge.Sum, Reference = "SC_Puddle", Scope = TrimScope.Model },
+        Parse("""{ "name": "ties", "density": 1, "lambda": 0.5, "merge": "sum", "reference": "SC_Puddle", "scope": "model" }"""));
 
     [Theory]
     [InlineData("\"ties\"", "$.method.name", $"Allowed: {Names}.")]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ScoringService.Inference.Scoring;
+using ScoringService.Inference.Tests;
 using ScoringService.Inference.Tests.Encoders;
 using ScoringService.Inference.Tokenization;
 using ScoringService.Merging.Data;
@@ -13,11 +14,11 @@ public class FineTuningRunTests
     const int BatchSize = 16;
     const int Classes = 3;
 
-    [Fact]
+    [RealDataFact]
     public void Fine_tuning_follows_PyTorch_to_the_same_predictions()
     {
         using var golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "finetune_ss_peabody.json")));
-        var data = ItemDataFile.ReadAsWritten(Path.Combine(AppContext.BaseDirectory, "samples", "mind-ca", "SS_Peabody.csv"));
+        var data = ItemDataFile.ReadAsWritten(RealData.PathOf("mind-ca", "SS_Peabody.csv"));
         var tokenizer = BertTokenizer.Load(MiniLm.VocabularyDirectory);
         var batches = Read<int[][]>("order").SelectMany(epoch => epoch.Chunk(BatchSize)).ToArray();
         var schedule = new LearningRateSchedule(batches.Length, .1);
