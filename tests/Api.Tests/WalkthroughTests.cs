@@ -5,7 +5,7 @@ namespace ScoringService.Api.Tests;
 /// <summary>The sequence of samples/http/walkthrough.sh over real HTTP, with real models on a little of the real data.</summary>
 public sealed class WalkthroughTests : IAsyncLifetime, IDisposable
 {
-    static readonly string[] Items = ["SC_Puddle", "SC_Moon"];
+    static readonly string[] Items = ["SC_Moon", "SC_Puddle"];
 
     readonly TemporaryDirectory directory = new();
     RunningService service = null!;

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Text.Json.Serialization;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
+using ScoringService.Inference.Forward;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging;
 using ScoringService.Merging.Alignment;
@@ -180,7 +181,7 @@ sealed class QualitySeed
     {
         var (item, model) = (sources.Value.Item(data.Item.Id), sources.Value.Models[data.Item.Id]);
         progress.Report(new("references", 0, $"{item.Id}: own model"));
-        using var encoder = EncoderSession.Create(model.Config, model.Encoder, new EncoderOutput(), OneThread);
+        using var encoder = EncoderEngines.Open(new StaticEncoder(model.Config, model.Encoder), new EncoderOutput(), OneThread);
         var scores = SplitScores.Of(item, encoder, model.Head, Threads, stop);
         return new ScoredItem(scores, PointsOf(data, model.Head, PooledFeatures.Of(encoder, item.Test, Threads, stop)));
     });
@@ -189,7 +190,7 @@ sealed class QualitySeed
     {
         var (watch, encoderTime, responses) = (Stopwatch.StartNew(), TimeSpan.Zero, 0);
         var scored = new Dictionary<string, FrozenItem>();
-        using var encoder = EncoderSession.Create(sources.Value.Base.Config, sources.Value.Base.Encoder, new EncoderOutput(), OneThread);
+        using var encoder = EncoderEngines.Open(new StaticEncoder(sources.Value.Base.Config, sources.Value.Base.Encoder), new EncoderOutput(), OneThread);
         foreach (var item in sources.Value.Items)
         {
             progress.Report(new("references", (double)scored.Count / items.Length, $"{item.Id}: frozen base"));

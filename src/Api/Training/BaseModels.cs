@@ -31,8 +31,9 @@ sealed partial class BaseModels(DataDirectory directory)
     /// <summary>All base models, by name.</summary>
     public IReadOnlyList<BaseModelView> List()
     {
-        var written = Directory.EnumerateDirectories(directory.BaseModels).Select(path => Path.GetFileName(path)).Where(name => IsName(name));
-        var names = PackagedBaseModel.All.Select(model => model.Name).Union(written).Order(StringComparer.Ordinal);
+        var written = Directory.Exists(directory.BaseModels) ? Directory.EnumerateDirectories(directory.BaseModels) : [];
+        var registered = written.Select(path => Path.GetFileName(path)).Where(name => IsName(name));
+        var names = PackagedBaseModel.All.Select(model => model.Name).Union(registered).Order(StringComparer.Ordinal);
         return [.. names.Select(View)];
     }
 

@@ -14,7 +14,7 @@ public sealed class TorchEncoder : IEncoder
     readonly ImmutableDictionary<string, TorchTensor> weights;
     readonly int responsesPerPass;
 
-    /// <summary>Prepares an encoder; its tensors are read in place.</summary>
+    /// <summary>Copies an encoder's tensors.</summary>
     /// <param name="model">The encoder.</param>
     /// <param name="output">What it returns.</param>
     /// <exception cref="PlatformNotSupportedException">libtorch cannot be loaded.</exception>
@@ -24,7 +24,7 @@ public sealed class TorchEncoder : IEncoder
         var graph = new Graph();
         program = new(graph, [model.Build(graph, graph.Input).Pooled(output)]);
         weights = program.Inputs.Except(EncoderGraph.InputsOfARun).ToImmutableDictionary(
-            name => name, name => TorchMemory.InPlace(model.TensorOf(name)).DetachFromDisposeScope());
+            name => name, name => model.TensorOf(name).ToTorch().DetachFromDisposeScope());
         HiddenSize = model.Config.HiddenSize;
         MaxTokens = model.Config.MaxPositions;
         responsesPerPass = model.ResponsesPerPass;

@@ -5,14 +5,15 @@ using TorchTensor = TorchSharp.torch.Tensor;
 
 namespace ScoringService.Inference.Torch;
 
-/// <summary>Torch tensors of numbers in memory, and their numbers. Tensors belong to the caller's dispose scope.</summary>
+/// <summary>Torch tensors from numbers in memory, and their numbers. Tensors belong to the caller's dispose scope.</summary>
 public static class TorchMemory
 {
-    /// <summary>A tensor that reads an array in place; the array stays where it is while the tensor lives.</summary>
-    public static TorchTensor InPlace(Tensor tensor)
+    /// <summary>A copy of a tensor.</summary>
+    /// <remarks>A copy, because products of matrices have other bits where memory is not aligned as libtorch aligns its own.</remarks>
+    public static TorchTensor ToTorch(this Tensor tensor)
     {
         Libtorch.Load();
-        return torch.as_tensor(tensor.Values).view([.. tensor.Shape.Select(size => (long)size)]);
+        return Copy(tensor.Values, [.. tensor.Shape.Select(size => (long)size)]);
     }
 
     /// <summary>A copy of numbers, row-major.</summary>

@@ -119,14 +119,16 @@ public sealed class TorchProgram : IDisposable
             Operator.Gemm gemm => Gemm(gemm, x, Second(), step.Inputs.Length == 3 ? values[step.Inputs[2]] : null),
             Operator.LayerNormalization norm => functional.layer_norm(x, [x.shape[^1]], Second(), values[step.Inputs[2]], norm.Epsilon),
             Operator.Gather => x.index_select(0, Second().flatten()).reshape(sizes.Of(step.Shape)),
-            Operator.Range range => torch.arange(sizes.Of(range.Size), torch.int64),
-            Operator.SizeOf size => torch.full(1, sizes.Of(size.Size), torch.int64),
+            Operator.Range range => Integers([.. Enumerable.Range(0, (int)sizes.Of(range.Size)).Select(value => (long)value)]),
+            Operator.SizeOf size => Integers([sizes.Of(size.Size)]),
             Operator.Attention attention => Attention(x, Second(), values[step.Inputs[2]], values[step.Inputs[3]], attention.Heads, sizes),
             _ => throw new NotSupportedException($"{step.Does.Name} is not known to the Torch interpreter."),
         };
 
         TorchTensor Second() => values[step.Inputs[1]];
     }
+
+    static TorchTensor Integers(long[] values) => TorchMemory.Copy(values, values.Length);
 
     static TorchTensor Gemm(Operator.Gemm gemm, TorchTensor left, TorchTensor right, TorchTensor? addend)
     {

@@ -1,7 +1,9 @@
 using System;
 using System.IO;
 using System.Text;
+#if !WITHOUT_BUILD
 using Microsoft.Build.Framework;
+#endif
 
 namespace ScoringService.Inference.Torch
 {
@@ -10,41 +12,11 @@ namespace ScoringService.Inference.Torch
     /// A host that has it is served as before.
     /// </summary>
     /// <remarks>Compiled by the build itself, for .NET Standard 2.0; see Libtorch.targets for why it is needed.</remarks>
-    public sealed class WeakSymbolVersion : Microsoft.Build.Utilities.Task
+    public sealed partial class WeakSymbolVersion
     {
         const uint NeededVersions = 0x6ffffffe;
         const ushort Weak = 2;
         const int SectionSize = 64;
-
-        /// <summary>The library; it is not changed.</summary>
-        [Required]
-        public string Source { get; set; } = "";
-
-        /// <summary>The copy.</summary>
-        [Required]
-        public string Destination { get; set; } = "";
-
-        /// <summary>Name of the version, e.g. <c>GLIBCXX_3.4.32</c>.</summary>
-        [Required]
-        public string Version { get; set; } = "";
-
-        /// <inheritdoc/>
-        public override bool Execute()
-        {
-            var library = File.ReadAllBytes(Source);
-            try
-            {
-                Mark(library, Version);
-            }
-            catch (Exception e) when (e is FormatException || e is ArgumentException || e is OverflowException)
-            {
-                Log.LogError("'{0}' cannot be prepared for hosts with an older libstdc++: {1}", Source, e.Message);
-                return false;
-            }
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(Destination)) ?? Destination);
-            File.WriteAllBytes(Destination, library);
-            return true;
-        }
 
         /// <summary>Marks the version as weak; one that is marked already stays as it is.</summary>
         /// <param name="library">Bytes of the library, changed in place.</param>
@@ -98,4 +70,40 @@ namespace ScoringService.Inference.Torch
             return end < 0 ? "" : Encoding.ASCII.GetString(library, at, end - at);
         }
     }
+
+#if !WITHOUT_BUILD
+    /// <content>The build's side of it.</content>
+    public sealed partial class WeakSymbolVersion : Microsoft.Build.Utilities.Task
+    {
+        /// <summary>The library; it is not changed.</summary>
+        [Required]
+        public string Source { get; set; } = "";
+
+        /// <summary>The copy.</summary>
+        [Required]
+        public string Destination { get; set; } = "";
+
+        /// <summary>Name of the version, e.g. <c>GLIBCXX_3.4.32</c>.</summary>
+        [Required]
+        public string Version { get; set; } = "";
+
+        /// <inheritdoc/>
+        public override bool Execute()
+        {
+            var library = File.ReadAllBytes(Source);
+            try
+            {
+                Mark(library, Version);
+            }
+            catch (Exception e) when (e is FormatException || e is ArgumentException || e is OverflowException)
+            {
+                Log.LogError("'{0}' cannot be prepared for hosts with an older libstdc++: {1}", Source, e.Message);
+                return false;
+            }
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(Destination)) ?? Destination);
+            File.WriteAllBytes(Destination, library);
+            return true;
+        }
+    }
+#endif
 }

@@ -15,7 +15,7 @@ sealed class EncoderRun : IDisposable
     readonly ImmutableDictionary<string, TorchTensor> weights;
 
     /// <summary>Prepares a run.</summary>
-    /// <param name="encoder">The encoder; its tensors are read in place.</param>
+    /// <param name="encoder">The encoder; its tensors are copied.</param>
     /// <param name="graph">The graph it was built into, its tensors as inputs.</param>
     /// <param name="outputs">What a run returns.</param>
     public EncoderRun(EncoderModel encoder, Graph graph, IReadOnlyList<Node> outputs)
@@ -23,7 +23,7 @@ sealed class EncoderRun : IDisposable
         maxTokens = encoder.Config.MaxPositions;
         program = new(graph, outputs);
         weights = program.Inputs.Except(EncoderGraph.InputsOfARun).ToImmutableDictionary(
-            name => name, name => TorchMemory.InPlace(encoder.TensorOf(name)).DetachFromDisposeScope());
+            name => name, name => encoder.TensorOf(name).ToTorch().DetachFromDisposeScope());
     }
 
     /// <summary>Runs the encoder over a batch.</summary>

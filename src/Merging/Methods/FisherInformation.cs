@@ -63,9 +63,9 @@ public static class FisherInformation
         using var lifetime = Libtorch.Scope();
         var graph = new Graph();
         using var program = new TorchProgram(graph, [new StaticEncoder(model.Config, model.Encoder).Build(graph, graph.Input).Pooled(new())]);
-        var weights = program.Inputs.Where(model.Encoder.ContainsKey).ToDictionary(name => name, name => TorchMemory.InPlace(model.Encoder[name]));
+        var weights = program.Inputs.Where(model.Encoder.ContainsKey).ToDictionary(name => name, name => model.Encoder[name].ToTorch());
         TorchTensor[] variables = [.. tensors.Select(name => weights[name].requires_grad_(true))];
-        var head = TorchMemory.InPlace(model.Head.Weight);
+        var head = model.Head.Weight.ToTorch();
         foreach (var pass in passes)
         {
             stop.ThrowIfCancellationRequested();

@@ -111,7 +111,7 @@ public sealed class AdamW
 
     sealed record Slice(Parameter Parameter, float[] First, float[] Second, int Start, int Length)
     {
-        public Span<float> Values => Parameter.Values.AsSpan(Start, Length);
+        public Span<float> Values => Parameter.Values.Slice(Start, Length);
 
         public ReadOnlySpan<float> Gradient => Parameter.Gradient.Slice(Start, Length);
 

@@ -81,7 +81,7 @@ public sealed class EncoderTrainer : IDisposable
             trainable.AddRange([new(HeadWeight, heads.Weight, ofHeads), new(HeadBias, heads.Bias, ofHeads)]);
         trained = trainable.ToImmutableSortedDictionary(parameter => parameter.Name, parameter => parameter, StringComparer.Ordinal);
         frozen = program.Inputs.Except(EncoderGraph.InputsOfARun).Concat([HeadWeight, HeadBias]).Except(trained.Keys).ToImmutableSortedDictionary(
-            name => name, name => TorchMemory.InPlace(TensorOf(name)).DetachFromDisposeScope(), StringComparer.Ordinal);
+            name => name, name => TensorOf(name).ToTorch().DetachFromDisposeScope(), StringComparer.Ordinal);
         Parameters = [.. trained.Values];
         halves = [.. Enumerable.Range(0, Halves).Select(_ => new Half(Parameters))];
         optimizer = new(Parameters, optimization.WeightDecay, optimization.ClipNorm, threads);
@@ -168,8 +168,8 @@ public sealed class EncoderTrainer : IDisposable
         foreach (var name in trained.Keys.Concat(frozen.Keys).Order(StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(name));
-            var values = trained.TryGetValue(name, out var parameter) ? parameter.Values : TensorOf(name).Values;
-            hash.AppendData(MemoryMarshal.AsBytes<float>(values));
+            ReadOnlySpan<float> values = trained.TryGetValue(name, out var parameter) ? parameter.Values : TensorOf(name).Values;
+            hash.AppendData(MemoryMarshal.AsBytes(values));
         }
     }
 
@@ -180,7 +180,7 @@ public sealed class EncoderTrainer : IDisposable
         foreach (var moments in optimizer.State)
         {
             var parameter = moments.Parameter;
-            tensors[parameter.Name] = new(parameter.Shape, parameter.Values);
+            tensors[parameter.Name] = parameter.ToTensor();
             tensors[$"{parameter.Name}{FirstMoment}"] = new(parameter.Shape, moments.First);
             tensors[$"{parameter.Name}{SecondMoment}"] = new(parameter.Shape, moments.Second);
         }
@@ -229,7 +229,7 @@ public sealed class EncoderTrainer : IDisposable
             using var scope = Libtorch.Scope();
             var loss = Loss(half, pass.Rows, rowWeight);
             loss.backward();
-            half.Loss += loss.item<float>();
+            half.Loss += loss.Floats()[0];
         }
     }
 
@@ -266,24 +266,23 @@ public sealed class EncoderTrainer : IDisposable
         if (objective.Targets > 0 || objective.Entropy > 0)
         {
             var logits = Logits(half, pooled, rows);
-            var ofClasses = Weights(rows, item => item.Scoring == ScoringKind.MultiClass ? rowWeight : 0);
-            var ofLabels = Weights(rows, item => item.Scoring == ScoringKind.MultiClass ? 0 : rowWeight / item.Labels.Length);
             if (objective.Targets > 0)
             {
                 var targets = Stack(rows, row => row.Targets, heads.Labels);
-                var losses = (Losses.CrossEntropy(logits, targets) * ofClasses) + (Losses.BinaryCrossEntropy(logits, targets) * ofLabels);
-                terms.Add(losses.sum() * objective.Targets);
+                var (ofClasses, ofLabels) = Weights(rows, rowWeight * objective.Targets);
+                terms.Add(((Losses.CrossEntropy(logits, targets) * ofClasses) + (Losses.BinaryCrossEntropy(logits, targets) * ofLabels)).sum());
             }
             if (objective.Entropy > 0)
             {
-                var losses = (Losses.Entropy(logits) * ofClasses) + (Losses.BinaryEntropy(logits) * ofLabels);
-                terms.Add(losses.sum() * objective.Entropy);
+                var (ofClasses, ofLabels) = Weights(rows, rowWeight * objective.Entropy);
+                terms.Add(((Losses.Entropy(logits) * ofClasses) + (Losses.BinaryEntropy(logits) * ofLabels)).sum());
             }
         }
         if (objective.Features > 0)
         {
             var difference = pooled - Stack(rows, row => row.Features, model.Config.HiddenSize);
-            terms.Add((difference * difference).mean([1]).sum() * (rowWeight * objective.Features));
+            var weight = TorchMemory.Copy([(float)(rowWeight * objective.Features)], 1);
+            terms.Add(((difference * difference).mean([1]) * weight).sum());
         }
         return terms.Count == 0 ? throw new InvalidOperationException("The objective has no term.") : terms.Aggregate((a, b) => a + b);
     }
@@ -303,8 +302,20 @@ public sealed class EncoderTrainer : IDisposable
         return weight.bmm(pooled.unsqueeze(2)).squeeze(2) + bias;
     }
 
-    TorchTensor Weights(TrainingExample[] rows, Func<Item, float> weightOf) =>
-        TorchMemory.Copy(Array.ConvertAll(rows, row => weightOf(heads.Items[row.Item])), rows.Length);
+    // What losses over classes, and those over labels, count in each row: one of them nothing, and the latter as means over the labels.
+    (TorchTensor OfClasses, TorchTensor OfLabels) Weights(TrainingExample[] rows, double weight)
+    {
+        var (ofClasses, ofLabels) = (new float[rows.Length], new float[rows.Length]);
+        for (var row = 0; row < rows.Length; row++)
+        {
+            var item = heads.Items[rows[row].Item];
+            if (item.Scoring == ScoringKind.MultiClass)
+                ofClasses[row] = (float)weight;
+            else
+                ofLabels[row] = (float)(weight / item.Labels.Length);
+        }
+        return (TorchMemory.Copy(ofClasses, rows.Length), TorchMemory.Copy(ofLabels, rows.Length));
+    }
 
     static TorchTensor Stack(TrainingExample[] rows, Func<TrainingExample, float[]?> valuesOf, int width)
     {

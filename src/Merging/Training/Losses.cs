@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using ScoringService.Inference.Scoring;
+using ScoringService.Inference.Torch;
 using static TorchSharp.torch.nn;
 using TorchTensor = TorchSharp.torch.Tensor;
 
@@ -18,19 +19,20 @@ public static class Losses
     /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
     /// <param name="targets">Probability of each label, 0 to 1.</param>
     public static TorchTensor BinaryCrossEntropy(TorchTensor logits, TorchTensor targets) =>
-        (functional.softplus(logits) - (logits * targets)).sum(1);
+        (Softplus(logits) - (logits * targets)).sum(1);
 
     /// <summary>Shannon entropy of softmax(logits), in nats: −Σ p·ln(p + 1e-8) (WEMoE, eq. 8).</summary>
     /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
     public static TorchTensor Entropy(TorchTensor logits)
     {
         var probabilities = functional.softmax(logits, 1);
-        return -(probabilities * (probabilities + 1e-8).log()).sum(1);
+        var logarithms = (probabilities + TorchMemory.Copy([1e-8f], 1)).log();
+        return -(probabilities * logarithms).sum(1);
     }
 
     /// <summary>Sum over labels of the binary entropy of sigmoid(logits), in nats: Σ softplus(z) − z·σ(z).</summary>
     /// <param name="logits">Shape <c>[batch, labels]</c>.</param>
-    public static TorchTensor BinaryEntropy(TorchTensor logits) => (functional.softplus(logits) - (logits * logits.sigmoid())).sum(1);
+    public static TorchTensor BinaryEntropy(TorchTensor logits) => (Softplus(logits) - (logits * logits.sigmoid())).sum(1);
 
     /// <summary>The loss of one response: cross entropy, or the mean binary cross entropy over its labels.</summary>
     /// <param name="scoring">The item's scoring.</param>
@@ -50,4 +52,7 @@ public static class Losses
         }
         return scoring == ScoringKind.MultiClass ? loss + largest + Math.Log(partition) : loss;
     }
+
+    // ln(1 + eˣ), without overflow.
+    static TorchTensor Softplus(TorchTensor x) => -functional.logsigmoid(-x);
 }

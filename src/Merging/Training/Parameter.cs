@@ -5,9 +5,10 @@ using TorchTensor = TorchSharp.torch.Tensor;
 
 namespace ScoringService.Merging.Training;
 
-/// <summary>A tensor in training: its values, which Torch reads in place, and the gradient of the last step.</summary>
+/// <summary>A tensor in training: its values, and the gradient of the last step.</summary>
 public sealed class Parameter : IDisposable
 {
+    readonly TorchTensor values;
     TorchTensor? gradient;
 
     /// <summary>Starts from a copy of a tensor.</summary>
@@ -19,8 +20,7 @@ public sealed class Parameter : IDisposable
         Name = name;
         Shape = initial.Shape;
         LearningRate = learningRate;
-        Values = GC.AllocateUninitializedArray<float>(initial.Length, pinned: true);
-        initial.Values.CopyTo(Values, 0);
+        values = initial.ToTorch().DetachFromDisposeScope();
     }
 
     /// <summary>Name in the graph and in the model.</summary>
@@ -32,17 +32,17 @@ public sealed class Parameter : IDisposable
     /// <summary>Step size at the peak of the schedule.</summary>
     public float LearningRate { get; }
 
-    /// <summary>Current values, row-major.</summary>
-    public float[] Values { get; }
+    /// <summary>Current values, row-major, in memory that Torch reads.</summary>
+    public Span<float> Values => values.Floats();
 
-    /// <summary>Gradient of the last step, row-major; zeros before the first.</summary>
-    public ReadOnlySpan<float> Gradient => gradient is null ? new float[Values.Length] : gradient.Floats();
+    /// <summary>Gradient of the last step, row-major; empty before the first.</summary>
+    public ReadOnlySpan<float> Gradient => gradient is null ? default : gradient.Floats();
 
     /// <summary>A copy of the current values.</summary>
-    public Tensor ToTensor() => new(Shape, [.. Values]);
+    public Tensor ToTensor() => new(Shape, Values.ToArray());
 
     /// <summary>The values as Torch sees them; every variable collects gradients of its own.</summary>
-    internal TorchTensor NewVariable() => TorchMemory.InPlace(new(Shape, Values)).requires_grad_(true).DetachFromDisposeScope();
+    internal TorchTensor NewVariable() => values.detach().requires_grad_(true).DetachFromDisposeScope();
 
     /// <summary>Takes over the gradient of a step.</summary>
     internal void Take(TorchTensor next)
@@ -52,5 +52,9 @@ public sealed class Parameter : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => gradient?.Dispose();
+    public void Dispose()
+    {
+        gradient?.Dispose();
+        values.Dispose();
+    }
 }

@@ -40,6 +40,39 @@ public sealed class VerbsTests
         Assert.Contains(message, output + error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Data_in_another_layout_become_items_with_responses_and_second_scores()
+    {
+        using var directory = new TemporaryDirectory();
+        var file = Path.Combine(directory.Path, "train.tsv");
+        await File.WriteAllTextAsync(file, "Id\tEssaySet\tScore1\tScore2\tEssayText\n1\t1\t1\t0\tyes\n2\t1\t0\t\tno\n3\t2\t2\t2\twell\n4\t2\t0\t\tno\n");
+
+        var (exitCode, output, error) = await Run(directory, "import-data", "--format", "asap-sas", file);
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(
+            """{"items":[{"itemId":"ASAP_1","responses":2,"scoredTwice":1},{"itemId":"ASAP_2","responses":2,"scoredTwice":1}]}""", output.Trim());
+        await using var service = await RunningService.Start(directory.Path);
+        var item = await service.Admin.GetAsync("/v1/admin/items/ASAP_2").Json();
+        Assert.Equal("""["0","2"]""", item.GetProperty("labels").GetRawText());
+        Assert.Equal(2, item.GetProperty("responses").GetProperty("train").GetInt32());
+    }
+
+    [Fact]
+    public async Task Data_that_do_not_fit_an_item_that_is_defined_are_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        var file = Path.Combine(directory.Path, "item.csv");
+        await File.WriteAllTextAsync(file, "id,split,item,score,text\na,train,item,0,no\nb,train,item,1,yes\n");
+        Assert.Equal(0, (await Run(directory, "import-data", "--format", "scoring", file)).ExitCode);
+        await File.WriteAllTextAsync(file, "id,split,item,score,text\na,train,item,0,no\nb,train,item,5,yes\n");
+
+        var (exitCode, _, error) = await Run(directory, "import-data", "--format", "scoring", file);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("defined with the labels 0, 1; the file has 0, 5", error, StringComparison.Ordinal);
+    }
+
     static async Task<(int ExitCode, string Output, string Error)> Run(TemporaryDirectory data, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, .. arguments])

@@ -18,7 +18,7 @@ public sealed class ResponseEndpointsTests(ServiceFixture fixture) : IClassFixtu
 
         Assert.Equal(2, train.GetProperty("stored").GetInt32());
         Assert.Equal(1, test.GetProperty("stored").GetInt32());
-        Assert.Equal("""{"train":2,"validation":0,"test":1}""",
+        Assert.Equal("""{"train":2,"validation":0,"test":1,"scoredTwice":0}""",
             (await Admin.GetAsync("/v1/admin/items/counted").Json()).GetProperty("responses").GetRawText());
     }
 
@@ -28,6 +28,45 @@ public sealed class ResponseEndpointsTests(ServiceFixture fixture) : IClassFixtu
         await Define("rubric", "multi-label", "cause", "effect");
 
         Assert.Equal(2, (await Upload("rubric", "train", "id,text,cause,effect\nr1,a,1,0\nr2,b,0,0\n")).GetProperty("stored").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_second_persons_scores_are_stored_and_counted()
+    {
+        await Define("twice", "multi-class", "0", "1");
+
+        await Upload("twice", "train", "id,text,score,score2\nr1,a,1,0\nr2,b,0,\n");
+        await Upload("twice", "test", """{"id":"r3","text":"c","score":1,"score2":1}""" + "\n", "application/x-ndjson");
+
+        Assert.Equal(2, (await Admin.GetAsync("/v1/admin/items/twice").Json()).GetProperty("responses").GetProperty("scoredTwice").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("asap-sas", "text/tab-separated-values", "Id\tEssaySet\tScore1\tScore2\tEssayText\n1\t1\t1\t0\tyes\n2\t1\t0\t\tno\n")]
+    [InlineData("semeval-2013", "application/xml",
+        "<question id=\"q\"><studentAnswer id=\"1\" accuracy=\"correct\">yes</studentAnswer><studentAnswer id=\"2\" accuracy=\"incorrect\">no</studentAnswer></question>")]
+    [InlineData("mind-ca", "text/csv", "Child_ID,Answer,Score\n1,yes,1\n2,no,0\n")]
+    public async Task Files_in_the_layouts_of_others_are_taken(string format, string type, string content)
+    {
+        await Define(format, "multi-class", format == "semeval-2013" ? ["incorrect", "correct"] : ["0", "1"]);
+
+        var answer = await Admin.PutAsync($"/v1/admin/items/{format}/responses?split=train&format={format}", Http.Text(content, type)).Json();
+
+        Assert.Equal(2, answer.GetProperty("stored").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_file_that_is_not_of_the_named_layout_is_told_by_its_lines()
+    {
+        await Define("torn", "multi-class", "0", "1");
+
+        var answer = await Admin.PutAsync("/v1/admin/items/torn/responses?split=train&format=asap-sas", Http.Text("Id\tText\n", "text/csv")).Json();
+        var unknown = await Admin.PutAsync("/v1/admin/items/torn/responses?split=train&format=excel", Http.Text("x", "text/csv"))
+            .Problem(HttpStatusCode.BadRequest, "invalid-request");
+
+        Assert.Equal(0, answer.GetProperty("stored").GetInt32());
+        Assert.Contains("The column 'EssaySet' is missing", answer.GetProperty("errors").GetRawText(), StringComparison.Ordinal);
+        Assert.Contains("scoring, asap-sas, semeval-2013, mind-ca", unknown.String("detail"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public sealed class UpgradeTests
         }
 
         var fresh = Tables(directory.Path);
-        Execute(directory.Path, "DROP TABLE ScoreBatches; PRAGMA user_version = 1");
+        Execute(directory.Path, "DROP TABLE ScoreBatches; ALTER TABLE Responses DROP COLUMN SecondLabels; PRAGMA user_version = 1");
         Assert.NotEqual(fresh, Tables(directory.Path));
 
         await using (await RunningService.Start(directory.Path))
@@ -40,11 +40,17 @@ public sealed class UpgradeTests
     {
         using var database = Open(directory);
         using var query = database.CreateCommand();
-        query.CommandText = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name";
+        // Columns by name: one that was added later stands in another place.
+        query.CommandText =
+            """
+            SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c."notnull" || ' ' || c.pk FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'
+            UNION SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL
+            ORDER BY 1
+            """;
         using var rows = query.ExecuteReader();
         var tables = new List<string>();
         while (rows.Read())
-            tables.Add(string.Join(' ', rows.GetString(0).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+            tables.Add(rows.GetString(0));
         return tables;
     }
 

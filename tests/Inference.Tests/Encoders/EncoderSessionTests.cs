@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Microsoft.ML.OnnxRuntime;
 using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
+using Tensor = ScoringService.Inference.Checkpoints.Tensor;
 
 namespace ScoringService.Inference.Tests.Encoders;
 
@@ -43,6 +45,23 @@ public sealed class EncoderSessionTests : IDisposable
         Assert.Equal((inMemory.HiddenSize, inMemory.MaxTokens), (exported.HiddenSize, exported.MaxTokens));
         for (var row = 0; row < responses.Length; row++)
             AssertClose(expected[row], actual[row], 1e-6f, $"row {row}");
+    }
+
+    [Fact]
+    public void An_exported_graph_opens_in_any_ONNX_runtime_with_token_ids_and_mask_alone()
+    {
+        var tensors = RandomTensors(Tiny, seed: 1);
+        EncoderExport.Write(directory.FullName, "e0", Tiny, tensors);
+        using var ours = EncoderSession.Create(Tiny, tensors, new(), new());
+        using var theirs = new InferenceSession(Path.Combine(directory.FullName, "e0.onnx"));
+        using var ids = OrtValue.CreateTensorValueFromMemory([1L, 2, 3], [1, 3]);
+        using var mask = OrtValue.CreateTensorValueFromMemory([1L, 1, 1], [1, 3]);
+        using var run = new RunOptions();
+
+        using var results = theirs.Run(run, [EncoderGraph.IdsInput, EncoderGraph.MaskInput], [ids, mask], theirs.OutputNames);
+
+        Assert.Equal([EncoderGraph.MaskInput, EncoderGraph.IdsInput], theirs.InputNames.Order());
+        AssertClose(Encode(ours, [1, 2, 3])[0], results[0].GetTensorDataAsSpan<float>().ToArray(), 1e-6f, "the response");
     }
 
     [Fact]

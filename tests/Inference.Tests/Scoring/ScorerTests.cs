@@ -54,7 +54,7 @@ public sealed class ScorerTests : IDisposable
         Assert.Equal(["r1", "r2", "r3", "r4"], results.Select(result => result.ResponseId));
         Assert.Equal(["wide", "no-such-item", "rubric", "scale"], results.Select(result => result.ItemId));
         var wide = Assert.IsType<ScoredResponse>(results[0]);
-        Assert.Equal((scorer.Bundle.Id, "e1", 7, false, 5), (wide.Bundle, wide.Encoder, wide.Tokens, wide.Truncated, wide.Labels.Length));
+        Assert.Equal((scorer.Bundle.Id, "e1", 10, false, 5), (wide.Bundle, wide.Encoder, wide.Tokens, wide.Truncated, wide.Labels.Length));
         Assert.Equal(1, wide.Labels.Sum(label => label.Probability), 9);
         Assert.Contains("'no-such-item'", Assert.IsType<RejectedResponse>(results[1]).Problem.Detail, StringComparison.Ordinal);
         Assert.Equal("e0", Assert.IsType<ScoredResponse>(results[3]).Encoder);

@@ -55,14 +55,14 @@ static class TinyWemoe
         var graph = new Graph();
         using var program = new TorchProgram(graph, [Logits(graph, encoder.Build(graph, graph.Input).Pooled(new()))]);
         var weights = program.Inputs.Where(name => Inputs.All(input => input.Name != name)).ToDictionary(
-            name => name, name => TorchMemory.InPlace(encoder.TensorOf(name)));
+            name => name, name => encoder.TensorOf(name).ToTorch());
         torch.Tensor[] variables = [.. names.Select(name => weights[name].requires_grad_(true))];
         var values = Inputs.ToDictionary(
             input => input.Name, input => TorchMemory.Copy(Array.ConvertAll(input.Values, value => (long)value), input.Shape));
         var entropy = Losses.Entropy(program.Run(name => values.GetValueOrDefault(name) ?? weights[name])[0]).mean();
         if (names.Length > 0)
             entropy.backward();
-        return (entropy.item<float>(), [.. variables.Select(variable =>
+        return (entropy.Floats()[0], [.. variables.Select(variable =>
             Array.ConvertAll(variable.grad!.contiguous().Floats().ToArray(), value => (double)value))]);
     }
 

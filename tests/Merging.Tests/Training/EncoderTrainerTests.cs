@@ -2,6 +2,8 @@ using ScoringService.Inference.Checkpoints;
 using ScoringService.Inference.Encoders;
 using ScoringService.Inference.Scoring;
 using ScoringService.Merging.Training;
+using TorchSharp;
+using Tensor = ScoringService.Inference.Checkpoints.Tensor;
 
 namespace ScoringService.Merging.Tests.Training;
 
@@ -26,6 +28,46 @@ public sealed class EncoderTrainerTests
 
         foreach (var (name, tensor) in one)
             Assert.Equal(tensor.Values, four[name].Values);
+    }
+
+    [Fact]
+    public void Memory_stays_flat_over_five_hundred_steps()
+    {
+        var rates = BertTensors.Shapes(TinyBert.Config).Keys.Except(BertTensors.EmbeddingTables).ToDictionary(name => name, _ => 1e-5f);
+        using var trainer = new EncoderTrainer(
+            Encoder, rates, StackedHeads.Of([Scale], [TinyBert.Head]), 1e-5f, new() { Targets = 1 }, new(WeightDecay: 0), threads: 1, default);
+        Train(50);
+        var (tensors, resident) = (torch.Tensor.TotalCount, Resident());
+
+        Train(500);
+
+        Assert.InRange(torch.Tensor.TotalCount, 0, tensors + 2000);
+        Assert.InRange(Resident(), 0, resident + (64L << 20));
+
+        void Train(int steps)
+        {
+            for (var step = 0; step < steps; step++)
+                trainer.Step(TinyBert.Examples, 1);
+        }
+
+        static long Resident()
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            using var process = System.Diagnostics.Process.GetCurrentProcess();
+            return process.WorkingSet64;
+        }
+    }
+
+    [Fact]
+    public void A_parameter_that_the_objective_does_not_depend_on_is_named()
+    {
+        using var trainer = new EncoderTrainer(
+            Encoder, Rates(), StackedHeads.Of([Scale], [TinyBert.Head]), 1e-3f, new() { Features = 1 }, new(WeightDecay: 0), threads: 1, default);
+
+        var error = Assert.Throws<InvalidOperationException>(() => trainer.Step([new(TinyBert.Responses[0], 0, null, new float[32])], 1));
+
+        Assert.Contains("does not depend on 'heads.bias'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

