@@ -237,12 +237,17 @@ public sealed class RaggedEncoderTests
         using var ragged = new RaggedEncoder(Of("static", new Random(0)), new());
         var (good, pooled) = (new EncoderInput[] { new(new[] { 1, 2, 3 }) }, new float[ragged.HiddenSize]);
         ragged.Encode(good, pooled);
-        Assert.ThrowsAny<ArgumentException>(() => ragged.Encode([new(refused)], pooled));
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        ragged.Encode(good, pooled);
+        // The least of several: the runtime itself allocates now and then, when it compiles what runs often.
+        Assert.Equal(0, Enumerable.Range(0, 5).Min(_ => AllocatedAfterRefusal()));
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        long AllocatedAfterRefusal()
+        {
+            Assert.ThrowsAny<ArgumentException>(() => ragged.Encode([new(refused)], pooled));
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            ragged.Encode(good, pooled);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
     }
 
     static EncoderModel Of(string kind, Random random) => RandomEncoders.Of(kind, random, Sizes(random), routedAttention: false);
