@@ -42,6 +42,6 @@ static class MiniLm
         var (smallest, largest) = (block.Min(), block.Max());
         var scale = (largest >= -smallest ? largest : smallest) / -8;
         var inverse = scale == 0 ? 0 : 1 / scale;
-        return block.Select(value => Math.Clamp(MathF.Round(value * inverse, MidpointRounding.AwayFromZero), -8, 7) * scale);
+        return block.Select(value => (Math.Clamp(MathF.Floor(MathF.FusedMultiplyAdd(value, inverse, 8.5f)), 0, 15) - 8) * scale);
     }
 }

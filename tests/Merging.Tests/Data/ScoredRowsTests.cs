@@ -71,7 +71,12 @@ public sealed class ScoredRowsTests
     [InlineData("irrelevant", "partially_correct_incomplete", 5)]
     public void The_task_is_told_by_the_judgements_that_occur(string first, string second, int labels)
     {
-        var xml = SemEval.Replace("\"correct\"", $"\"{first}\"", StringComparison.Ordinal).Replace("\"contradictory\"", $"\"{second}\"", StringComparison.Ordinal);
+        var xml = $"""
+            <question id="q">
+              <studentAnswer id="1" accuracy="{first}">yes</studentAnswer>
+              <studentAnswer id="2" accuracy="{second}">no</studentAnswer>
+            </question>
+            """;
 
         Assert.Equal(labels, Items(DataFormat.SemEval2013, Encoding.UTF8.GetBytes(xml))[0].Item.Labels.Length);
     }
